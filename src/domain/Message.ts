@@ -1,0 +1,47 @@
+import type { EventId, RoomId, TransactionId, UserId } from "./Ids.ts"
+
+/**
+ * How an event reached the inbox. Decided by sync provenance, never by comparing clocks: `live` came while the bot
+ * ran, `missed` was waiting when it started, `recovered` was fetched from `/messages` to fill a limited timeline.
+ */
+export type Provenance = "live" | "missed" | "recovered"
+
+/** A message as people send it: `m.room.message`, decoded and bounded. */
+export interface IncomingMessage {
+  readonly eventId: EventId
+  readonly roomId: RoomId
+  readonly sender: UserId
+  /** `origin_server_ts`: milliseconds since the epoch by the sender's server. Only for showing. */
+  readonly sentAt: number
+  readonly msgtype: string
+  /** The plain body without the quoted fallback of a reply. */
+  readonly body: string
+  /** `m.mentions.user_ids` (Client-Server API, "User and room mentions"). */
+  readonly mentions: ReadonlyArray<UserId>
+  /** The event that this message replies to, if it is a rich reply. */
+  readonly replyTo: EventId | undefined
+  /** The root of the thread that this message stands in. */
+  readonly threadRoot: EventId | undefined
+  /** The event that this message edits (`m.replace`). */
+  readonly replaces: EventId | undefined
+  readonly provenance: Provenance
+}
+
+/** A message that the bot will send: its content and transaction id are fixed before the first attempt. */
+export interface OutgoingMessage {
+  readonly roomId: RoomId
+  readonly transactionId: TransactionId
+  /** The event type, `m.room.message` for replies. */
+  readonly type: string
+  readonly content: Readonly<Record<string, unknown>>
+}
+
+/** One reply of a responder or a command: markdown, rendered when it goes into the outbox. */
+export interface Reply {
+  readonly markdown: string
+  /** `m.notice` for what the bot says about itself, `m.text` for what it has to say. */
+  readonly kind: "text" | "notice"
+}
+
+export const text = (markdown: string): Reply => ({ markdown, kind: "text" })
+export const notice = (markdown: string): Reply => ({ markdown, kind: "notice" })

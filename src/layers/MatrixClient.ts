@@ -1,0 +1,109 @@
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type {
+  CredentialsRefused,
+  HomeserverUnreachable,
+  MatrixFailure,
+  SessionEnded,
+  StoreUnavailable,
+  SyncStalled
+} from "../domain/Errors.ts"
+import type { DeviceId, EventId, RoomId, SyncToken, UserId } from "../domain/Ids.ts"
+import type { Marker } from "../domain/Marker.ts"
+import type { OutgoingMessage } from "../domain/Message.ts"
+import type { ServerRoom } from "../domain/ServerRoom.ts"
+import type { RawEvent, SyncBatch } from "../domain/SyncBatch.ts"
+
+/** Who the bot is on the homeserver, and as which device. */
+export interface Session {
+  readonly userId: UserId
+  readonly deviceId: DeviceId
+  readonly homeserverUrl: string
+}
+
+/** Signs in, tells who and which device the bot is, signs out. */
+export class MatrixSession extends Context.Service<MatrixSession, {
+  /**
+   * Signs in with the stored session, the configured token or the password, in this order of preference, and keeps the
+   * device id for good. Waits for an unreachable homeserver as long as the configured patience.
+   */
+  readonly authenticate: Effect.Effect<
+    Session,
+    CredentialsRefused | SessionEnded | HomeserverUnreachable | StoreUnavailable
+  >
+  /** The session of the last `authenticate`; waits for it. */
+  readonly self: Effect.Effect<Session>
+  /** Ends the session on the server and forgets it here. Chats and messages are kept. */
+  readonly signOut: Effect.Effect<void, MatrixFailure | StoreUnavailable>
+}>()("homing/MatrixSession") {}
+
+/** Reads rooms. Can change nothing on the server. */
+export class MatrixRooms extends Context.Service<MatrixRooms, {
+  /** Every room of the account as of the last sync answer. Makes no request. */
+  readonly snapshot: Effect.Effect<ReadonlyArray<ServerRoom>>
+  /** One room as of the last sync answer; undefined when the account has none of that id. Makes no request. */
+  view(room: RoomId): Effect.Effect<ServerRoom | undefined>
+  /** One room as it stands on the server now: state and account data, two requests. */
+  read(room: RoomId): Effect.Effect<ServerRoom, MatrixFailure>
+  event(room: RoomId, event: EventId): Effect.Effect<RawEvent, MatrixFailure>
+  /**
+   * The events between the token `from` (exclusive, newest) and the cursor `to`, newest first, at most `limit`.
+   * `end` is undefined when nothing older is left in between.
+   */
+  history(
+    room: RoomId,
+    options: { readonly from: string; readonly to: SyncToken | undefined; readonly limit: number }
+  ): Effect.Effect<{ readonly events: ReadonlyArray<RawEvent>; readonly end: string | undefined }, MatrixFailure>
+}>()("homing/MatrixRooms") {}
+
+/** Speaks in rooms that the bot is in. */
+export class MatrixMessages extends Context.Service<MatrixMessages, {
+  /**
+   * One attempt to send, with the message's own transaction id: an attempt repeated with the same id answers the same
+   * event id (Client-Server API, "Transaction identifiers").
+   */
+  send(message: OutgoingMessage): Effect.Effect<EventId, MatrixFailure>
+  redact(message: { readonly room: RoomId; readonly event: EventId; readonly transaction: string }): Effect.Effect<
+    EventId,
+    MatrixFailure
+  >
+  /** Shows or hides the typing notice; the server hides it by itself after 30 s. */
+  typing(room: RoomId, typing: boolean): Effect.Effect<void, MatrixFailure>
+  /** Moves the bot's read receipt to `event`. */
+  markRead(room: RoomId, event: EventId): Effect.Effect<void, MatrixFailure>
+}>()("homing/MatrixMessages") {}
+
+/** Makes and changes rooms. Only commands and invites may have it: reconciliation's type does not. */
+export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
+  join(room: RoomId): Effect.Effect<void, MatrixFailure>
+  leave(room: RoomId, reason?: string): Effect.Effect<void, MatrixFailure>
+  invite(room: RoomId, user: UserId): Effect.Effect<void, MatrixFailure>
+  createRoom(options: {
+    readonly name: string
+    readonly invite: ReadonlyArray<UserId>
+    readonly isSpace: boolean
+  }): Effect.Effect<RoomId, MatrixFailure>
+  /** Writes the marker of a chat into the account data of its room; undefined takes it away. */
+  writeMarker(room: RoomId, marker: Marker | undefined): Effect.Effect<void, MatrixFailure>
+}>()("homing/MatrixProvisioning") {}
+
+/** The initial sync, and the loop that follows it. */
+export class MatrixSync extends Context.Service<MatrixSync, {
+  /**
+   * Exactly one `/sync` with `timeout=0` and `full_state=true`, `since` the cursor if there is one. When it returns, the
+   * snapshot of `MatrixRooms` stands and the loop is held: no second `/sync` goes out before `loop` has taken the batch.
+   */
+  initialSync(
+    since: SyncToken | undefined
+  ): Effect.Effect<SyncBatch, HomeserverUnreachable | SessionEnded | SyncStalled>
+  /**
+   * Hands the initial batch and then every later one to `ingest`, one at a time; the next request goes out when `ingest`
+   * has returned. Ends only with an error: of `ingest`, of the session, or `SyncStalled` when the watchdog saw no life.
+   */
+  loop<E, R>(
+    ingest: (batch: SyncBatch) => Effect.Effect<void, E, R>
+  ): Effect.Effect<never, E | SessionEnded | SyncStalled, R>
+}>()("homing/MatrixSync") {}
+
+/** The five services that one Matrix client gives. */
+export type MatrixClient = MatrixSession | MatrixRooms | MatrixMessages | MatrixProvisioning | MatrixSync
