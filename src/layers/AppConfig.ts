@@ -1,8 +1,15 @@
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
 import type * as LogLevel from "effect/LogLevel"
-import type * as Redacted from "effect/Redacted"
-import type { ServerName, UserId } from "../domain/Ids.ts"
+import * as Redacted from "effect/Redacted"
+import { ConfigInvalid } from "../domain/Errors.ts"
+import { type ServerName, UserId } from "../domain/Ids.ts"
+import { type ConfigReport, resolve } from "./AppConfig/Resolution.ts"
+import type { Surroundings } from "./AppConfig/SettingsTable.ts"
+import { type Flags, readSources } from "./AppConfig/Sources.ts"
 
 /** Every setting, decoded. What was not set holds its default. */
 export interface Settings {
@@ -32,4 +39,45 @@ export interface Settings {
 }
 
 /** The layered configuration: flags > environment > `.env` > `homing.toml` > defaults. */
-export class AppConfig extends Context.Service<AppConfig, Settings>()("homing/AppConfig") {}
+export class AppConfig extends Context.Service<AppConfig, Settings>()("homing/AppConfig") {
+  /** The settings of this process. Fails with every problem at once. */
+  static readonly layer = (flags: Flags): Layer.Layer<AppConfig, ConfigInvalid, FileSystem.FileSystem> =>
+    Layer.effect(AppConfig, Effect.flatMap(readConfig(flags), settingsOf))
+
+  /** Settings for a test: nothing is read, and nothing listens at the homeserver's address. */
+  static readonly layerTest = (settings: Partial<Settings> = {}): Layer.Layer<AppConfig> =>
+    Layer.succeed(AppConfig, { ...testSettings, ...settings })
+}
+
+/** Reads the configuration and where each setting came from, whether or not it can be used. */
+export const readConfig = Effect.fn("AppConfig.readConfig")(function*(flags: Flags, where?: Surroundings) {
+  const surroundings = where ?? (yield* ownSurroundings)
+  return resolve(yield* readSources(flags, surroundings), surroundings)
+})
+
+export const settingsOf = (report: ConfigReport): Effect.Effect<Settings, ConfigInvalid> =>
+  report.settings === undefined ? new ConfigInvalid({ problems: report.problems }) : Effect.succeed(report.settings)
+
+const ownSurroundings = Effect.sync((): Surroundings => ({
+  workingDirectory: process.cwd(),
+  isTerminal: process.stdout.isTTY === true,
+  environment: process.env
+}))
+
+const testSettings: Settings = {
+  homeserverUrl: new URL("http://127.0.0.1:1"),
+  serverName: undefined,
+  userId: UserId.make("@bot:homing.test"),
+  accessToken: undefined,
+  password: Redacted.make("password"),
+  deviceName: "Homing",
+  dataDir: ":memory:",
+  allowedUsers: [],
+  allowedServers: [],
+  commandPrefix: "!",
+  logFormat: "pretty",
+  logLevel: "Info",
+  syncTimeout: Duration.seconds(30),
+  startPatience: Duration.minutes(2),
+  statusPort: undefined
+}
