@@ -1,0 +1,90 @@
+// Makes sure that node_modules holds what package-lock.json asks for, and installs it when it does not.
+//
+//   node scripts/ensure-installed.mjs                 what it takes to run, test and check
+//   node scripts/ensure-installed.mjs --without-dev   what it takes to run
+//   node scripts/ensure-installed.mjs --stamp         notes that an install just ended well (from "postinstall")
+//
+// It runs before anything is installed, on the Node of the machine: plain JavaScript, Node 18 and newer, no dependencies.
+import { spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const modules = join(root, "node_modules")
+const stamp = join(modules, ".homing-installed")
+const oldestNode = 20
+
+/** A hash over everything that decides what an install makes: the lockfile and the patches. */
+const wanted = () => {
+  const hash = createHash("sha256").update(readFileSync(join(root, "package-lock.json")))
+  const patches = join(root, "patches")
+  for (const name of existsSync(patches) ? readdirSync(patches).sort() : []) {
+    hash.update(name).update(readFileSync(join(patches, name)))
+  }
+  return hash.digest("hex")
+}
+
+/** The stamp is the last thing that an install writes: one that was interrupted, or run without scripts, has none. */
+const installed = (withDev) =>
+  existsSync(stamp) && readFileSync(stamp, "utf8").trim() === wanted() &&
+  (!withDev || existsSync(join(modules, "vitest")))
+
+/** npm replaces node_modules/.bin/node while it works: it must not run on that one. */
+const environment = () => {
+  const path = (process.env.PATH ?? "").split(delimiter).filter((entry) => !entry.includes("node_modules"))
+  return { ...process.env, PATH: path.join(delimiter) }
+}
+
+const install = (withDev) =>
+  new Promise((resolve) => {
+    const started = Date.now()
+    const quiet = ["--loglevel=error", "--no-fund", "--no-audit"]
+    const npm = spawn("npm", ["ci", ...quiet, ...(withDev ? ["--include=dev"] : [])], {
+      cwd: root,
+      env: environment(),
+      stdio: ["ignore", "ignore", "inherit"],
+      shell: process.platform === "win32"
+    })
+    const sign = setInterval(() => {
+      console.error(`  still installing, ${Math.round((Date.now() - started) / 1000)} s`)
+    }, 15_000)
+    const end = (code, detail) => {
+      clearInterval(sign)
+      resolve({ code, detail, seconds: Math.round((Date.now() - started) / 1000) })
+    }
+    npm.on("error", (error) => end(1, error.code === "ENOENT" ? "npm was not found." : error.message))
+    npm.on("exit", (code, signal) =>
+      end(code ?? 1, signal ? `npm was ended by ${signal}.` : `npm ci ended with ${code}.`))
+  })
+
+const fail = (what, remedies) => {
+  console.error(`\n${what}\n${remedies.map((remedy) => `  - ${remedy}`).join("\n")}`)
+  process.exit(1)
+}
+
+if (process.argv.includes("--stamp")) {
+  writeFileSync(stamp, `${wanted()}\n`)
+  process.exit(0)
+}
+
+const withDev = !process.argv.includes("--without-dev")
+if (!installed(withDev)) {
+  if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+    fail(`Homing is installed with Node ${oldestNode} or newer; this is Node ${process.versions.node}.`, [
+      "Install a newer Node. Any will do: Homing then brings the one it runs on along."
+    ])
+  }
+  console.error("Installing what Homing needs (about a minute, once) ...")
+  const { code, detail, seconds } = await install(withDev)
+  if (code !== 0 || !installed(withDev)) {
+    fail(`The installation did not end well: ${code === 0 ? "its last step, postinstall, did not run." : detail}`, [
+      "What npm said stands above. A message about the network or a registry: check the connection or the proxy.",
+      "A message about permissions or space: this directory must be writable, with 700 MB free.",
+      "\"postinstall did not run\": npm is told to ignore scripts; run \"npm ci --ignore-scripts=false\".",
+      "Then try again, or run \"npm ci\" by hand to see all of its output."
+    ])
+  }
+  console.error(`Installed in ${seconds} s.`)
+}
