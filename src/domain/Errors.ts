@@ -20,10 +20,32 @@ export const exitCode = {
 /** A room that the bot is in and that shows no chat. Never answered with a made-up chat. */
 export class UnregisteredRoom extends Schema.TaggedError<UnregisteredRoom>()("UnregisteredRoom", {
   room: RoomId,
-  user: UserId
+  user: UserId,
+  /** What the repair of this room found, as reason codes with counts; absent when none was tried. */
+  repair: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int))
 }) {
   override get message() {
     return `No chat is bound to room ${this.room}.`
+  }
+}
+
+/** The chat of the room was put away by its owner, and takes no messages. */
+export class ChatArchived extends Schema.TaggedError<ChatArchived>()("ChatArchived", {
+  chat: ChatId,
+  title: Schema.String
+}) {
+  override get message() {
+    return `Chat ${this.chat} is archived.`
+  }
+}
+
+/** The responder of a chat failed on a message. */
+export class ResponderFailed extends Schema.TaggedError<ResponderFailed>()("ResponderFailed", {
+  chat: ChatId,
+  cause: Schema.Defect()
+}) {
+  override get message() {
+    return `The responder failed in chat ${this.chat}: ${String(this.cause)}`
   }
 }
 

@@ -1,0 +1,52 @@
+import type { FailureReason } from "./Errors.ts"
+import { type EventId, TransactionId } from "./Ids.ts"
+
+/** What to do with a message that the homeserver did not take. Times are in milliseconds. */
+export type NextStep =
+  | { readonly _tag: "Retry"; readonly after: number; /** The whole account waits, not only this room. */ readonly all: boolean }
+  | { readonly _tag: "Dead"; readonly reason: string }
+
+const firstDelay = 1_000
+const longestDelay = 60_000
+
+/** 1 s, 2 s, 4 s … 60 s. */
+export const backoff = (failures: number): number => Math.min(longestDelay, firstDelay * 2 ** Math.max(0, failures - 1))
+
+/**
+ * Whether a failed send can succeed later. What the server refuses for good becomes dead, with its reason; everything
+ * else is sent again with the same transaction id. `failures` counts the attempts that failed in a row, this one included.
+ */
+export const afterFailure = (reason: FailureReason, failures: number): NextStep => {
+  switch (reason._tag) {
+    case "RateLimited":
+      return { _tag: "Retry", after: Math.max(reason.retryAfter, 500), all: true }
+    // A dead token is the session's business: it ends the run or signs in again, and then the message goes out.
+    case "UnknownToken":
+    case "Unreachable":
+    case "NotMatrix":
+      return { _tag: "Retry", after: backoff(failures), all: false }
+    case "Forbidden":
+      return { _tag: "Dead", reason: "forbidden" }
+    case "NotFound":
+      return { _tag: "Dead", reason: "room_not_found" }
+    case "TooLarge":
+      return { _tag: "Dead", reason: "too_large" }
+    case "Rejected":
+      return { _tag: "Dead", reason: `rejected: ${reason.errcode}` }
+  }
+}
+
+/** Longer keys are cut: a transaction id has at most 255 bytes. */
+const longestKey = 200
+
+/**
+ * The transaction id of the nth message that answers `key` (an event id, or another stable name). Derived, not drawn: the
+ * same question answered again after a lost database gets the same id, and the server drops the repetition.
+ */
+export const transactionIdOf = (key: EventId | string, part: number): TransactionId => {
+  let safe = ""
+  for (const character of key) {
+    safe += /[A-Za-z0-9_-]/.test(character) ? character : `~${(character.codePointAt(0) ?? 0).toString(16)}`
+  }
+  return TransactionId.make(`homing.${safe.slice(0, longestKey)}.${part}`)
+}

@@ -1,0 +1,48 @@
+import { ReferenceCode } from "./Ids.ts"
+
+/** Crockford's base 32: no letter that is taken for a digit when read aloud. */
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+/** A reference code from a random number in [0, 2^40). */
+export const referenceCode = (random: number): ReferenceCode => {
+  let rest = Math.floor(random)
+  let code = ""
+  for (let i = 0; i < 8; i++) {
+    code = (alphabet[rest % 32] ?? "0") + code
+    rest = Math.floor(rest / 32)
+  }
+  return ReferenceCode.make(code)
+}
+
+/** Why a message got a diagnostic reply in place of an answer. */
+export type Problem =
+  | { readonly _tag: "Unregistered" }
+  | { readonly _tag: "Archived"; readonly title: string }
+  | { readonly _tag: "HandlerFailed" }
+  | { readonly _tag: "TriedTooOften"; readonly attempts: number }
+
+/** The diagnostic reply: what happened, what the person can do, what the operator can. Markdown, short and plain. */
+export const diagnosticText = (problem: Problem, prefix: string, code: ReferenceCode): string => {
+  switch (problem._tag) {
+    case "Unregistered":
+      return `I could not find the chat of this room, and could not restore it automatically. ` +
+        `To start one here, type \`${prefix}register\`. ` +
+        `If there was a chat here before, ask the operator to restart me, or to reset me, and give them this code: **${code}**`
+    case "Archived":
+      return `This chat is archived. To open it again, type \`${prefix}register\`. (Code **${code}**)`
+    case "HandlerFailed":
+      return `Something went wrong while I answered this message, so there is no answer to it. ` +
+        `You can send it again; if it keeps failing, give the operator this code: **${code}**`
+    case "TriedTooOften":
+      return `I tried to answer this message ${problem.attempts} times and was stopped each time, so I leave it now. ` +
+        `You can send it again; if it keeps failing, give the operator this code: **${code}**`
+  }
+}
+
+/** How often handling one event is begun before it is settled as failed: more than one only after a crash. */
+export const maximumAttempts = 5
+
+/** Said once when the bot joins or is spoken to in an encrypted room. Holds nothing of what people wrote. */
+export const encryptedRoomText =
+  "This room is encrypted, and this version of me cannot read encrypted messages yet. " +
+  "Please invite me to a room with encryption switched off."

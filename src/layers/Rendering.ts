@@ -1,0 +1,99 @@
+import * as Effect from "effect/Effect"
+import type { EventId, UserId } from "../domain/Ids.ts"
+import type { IncomingMessage, OutgoingMessage, Reply } from "../domain/Message.ts"
+import { transactionIdOf } from "../domain/Delivery.ts"
+
+/** Longer replies are sent as plain text: rendering takes more than linear time and stack on hostile markdown. */
+const longestMarkdown = 16_000
+
+/** An event may have 65,536 bytes with everything around it (Client-Server API, "Size limits"). */
+const largestBody = 48_000
+
+/** What the specification lets a client show (Client-Server API, "m.room.message msgtypes", `org.matrix.custom.html`). */
+const sanitizing = {
+  allowedTags: (
+    "del h1 h2 h3 h4 h5 h6 blockquote p a ul ol sup sub li b i u strong em s code hr br div table thead tbody tr th td " +
+    "caption pre span details summary"
+  ).split(" "),
+  allowedAttributes: { a: ["href"], ol: ["start"], code: ["class"] },
+  allowedClasses: { code: ["language-*"] },
+  allowedSchemes: ["https", "http", "ftp", "mailto", "magnet"],
+  allowProtocolRelative: false,
+  nestingLimit: 90
+}
+
+/** Loaded with the first reply that has markup in it: together they cost 140 ms. */
+const libraries = Effect.runSync(Effect.cached(Effect.promise(async () => {
+  const [{ marked }, { default: sanitize }] = await Promise.all([import("marked"), import("sanitize-html")])
+  return (markdown: string) => sanitize(marked.parse(markdown, { async: false, gfm: true }), sanitizing).trim()
+})))
+
+const hasMarkup = /[*_`~#>[\]<&|\\]|^\s*(?:[-+]|\d+[.)])\s|^\s*[-=]{2,}\s*$|https?:|\n/m
+
+/** Markdown as Matrix HTML, sanitised; undefined when plain text says it all. Never fails: what cannot be rendered stays plain. */
+export const toMatrixHtml = (markdown: string): Effect.Effect<string | undefined> =>
+  markdown.length > longestMarkdown || !hasMarkup.test(markdown)
+    ? Effect.succeed(undefined)
+    : Effect.flatMap(libraries, (render) => Effect.try({ try: () => render(markdown), catch: (cause) => cause })).pipe(
+      Effect.catch((cause) => Effect.as(Effect.logDebug("markdown_not_rendered", String(cause).slice(0, 200)), undefined))
+    )
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** Cuts to so many bytes of UTF-8, never inside a character, and says that it did. */
+const cutToBytes = (text: string, bytes: number): string => {
+  const encoded = encoder.encode(text)
+  if (encoded.length <= bytes) return text
+  return `${decoder.decode(encoded.subarray(0, bytes)).replace(/\uFFFD+$/u, "")}\n… (cut: too long for one message)`
+}
+
+/** The `m.room.message` content of a reply, without relations. */
+export const contentOf = Effect.fn("contentOf")(function*(reply: Reply) {
+  const body = cutToBytes(reply.markdown, largestBody)
+  const html = yield* toMatrixHtml(body)
+  const fits = html !== undefined && encoder.encode(JSON.stringify([body, html])).length <= largestBody
+  return {
+    msgtype: reply.kind === "notice" ? "m.notice" : "m.text",
+    body,
+    ...(fits ? { format: "org.matrix.custom.html", formatted_body: html } : {})
+  }
+})
+
+/** Where a reply stands: it refers to the message that it answers, and stays in its thread (Client-Server API, "Rich replies", "Threading"). */
+const relationTo = (question: EventId, threadRoot: EventId | undefined) => {
+  const inReplyTo = { "m.in_reply_to": { event_id: question } }
+  return threadRoot === undefined
+    ? inReplyTo
+    : { rel_type: "m.thread", event_id: threadRoot, is_falling_back: false, ...inReplyTo }
+}
+
+/** Replies to a message as they go into the outbox: content, relation and transaction id are fixed here. */
+export const answersTo = (
+  message: Pick<IncomingMessage, "eventId" | "roomId" | "sender" | "threadRoot">,
+  replies: ReadonlyArray<Reply>
+): Effect.Effect<ReadonlyArray<OutgoingMessage>> =>
+  Effect.forEach(replies, (reply, part) =>
+    Effect.map(contentOf(reply), (content): OutgoingMessage => ({
+      roomId: message.roomId,
+      transactionId: transactionIdOf(message.eventId, part),
+      type: "m.room.message",
+      content: {
+        ...content,
+        "m.mentions": { user_ids: [message.sender] satisfies ReadonlyArray<UserId> },
+        "m.relates_to": relationTo(message.eventId, message.threadRoot)
+      }
+    })))
+
+/** A message that answers nothing, such as a greeting. `key` names it: the same key gives the same transaction id. */
+export const statement = (
+  roomId: OutgoingMessage["roomId"],
+  key: string,
+  reply: Reply
+): Effect.Effect<OutgoingMessage> =>
+  Effect.map(contentOf(reply), (content) => ({
+    roomId,
+    transactionId: transactionIdOf(key, 0),
+    type: "m.room.message",
+    content: { ...content, "m.mentions": {} }
+  }))

@@ -1,0 +1,51 @@
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import { diagnosticText, type Problem, referenceCode } from "../domain/Diagnostic.ts"
+import type { IncomingMessage } from "../domain/Message.ts"
+import { notice } from "../domain/Message.ts"
+import type { Settlement } from "../domain/Settlement.ts"
+import { AppConfig } from "../layers/AppConfig.ts"
+import { DiagnosticLimit } from "../layers/DiagnosticLimit.ts"
+import { answersTo } from "../layers/Rendering.ts"
+
+/** A new reference code, to stand in a reply and in the log. */
+export const drawReferenceCode = Effect.map(Random.next, (random) => referenceCode(random * 2 ** 40))
+
+/**
+ * Settles a message as failed: a warning for the operator and a reply for the person, with the same reference code.
+ * `detail` is what the operator needs to find the cause; the person is not shown it.
+ */
+export const diagnose = Effect.fn("diagnose")(function*(
+  message: Pick<IncomingMessage, "eventId" | "roomId" | "sender" | "threadRoot"> & { readonly body?: string },
+  problem: Problem,
+  detail: string,
+  annotations: Readonly<Record<string, unknown>> = {}
+) {
+  const { commandPrefix } = yield* AppConfig
+  const code = yield* drawReferenceCode
+  yield* Effect.logWarning("message_not_handled").pipe(Effect.annotateLogs({
+    code,
+    room: message.roomId,
+    user: message.sender,
+    event: message.eventId,
+    problem: problem._tag,
+    detail,
+    ...annotations
+  }))
+  const replies = (yield* mayTell(message, problem, commandPrefix))
+    ? yield* answersTo(message, [notice(diagnosticText(problem, commandPrefix, code))])
+    : []
+  const settlement: Settlement = { _tag: "Failed", code, problem: `${problem._tag}: ${detail}`.slice(0, 2_000), replies }
+  return settlement
+})
+
+/** That a room has no open chat is true of all its messages: said once in a while, but always to somebody who typed a command. */
+const mayTell = Effect.fnUntraced(function*(
+  message: { readonly roomId: IncomingMessage["roomId"]; readonly body?: string },
+  problem: Problem,
+  commandPrefix: string
+) {
+  if (problem._tag !== "Unregistered" && problem._tag !== "Archived") return true
+  const told = yield* (yield* DiagnosticLimit).admit(message.roomId)
+  return told || message.body?.startsWith(commandPrefix) === true
+})

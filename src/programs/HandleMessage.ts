@@ -1,0 +1,106 @@
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { Chat } from "../domain/Chat.ts"
+import { parseCommand } from "../domain/Command.ts"
+import { encryptedRoomText } from "../domain/Diagnostic.ts"
+import { ResponderFailed, StoreUnavailable } from "../domain/Errors.ts"
+import { type IncomingMessage, notice } from "../domain/Message.ts"
+import { decidePolicy, readMessage } from "../domain/Policy.ts"
+import { joinedCount } from "../domain/ServerRoom.ts"
+import { answered, ignored, type Settlement } from "../domain/Settlement.ts"
+import type { RawEvent } from "../domain/SyncBatch.ts"
+import { AppConfig } from "../layers/AppConfig.ts"
+import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { answersTo, statement } from "../layers/Rendering.ts"
+import { Responder } from "../layers/Responder.ts"
+import { type PendingRow, Store } from "../layers/Store.ts"
+import { runCommand } from "./Commands.ts"
+import { diagnose, drawReferenceCode } from "./Diagnose.ts"
+import { resolveOpenChat } from "./Resolve.ts"
+
+/**
+ * What becomes of one message: event -> policy gate -> resolve (one repair, one retry) -> dispatch -> replies.
+ *
+ * Whatever goes wrong on the way ends in a diagnostic reply and a warning with the same reference code. Only a store that
+ * fails passes through: then nothing is settled, and the message waits for the next start.
+ */
+export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRow, event: RawEvent) {
+  const reading = readMessage(event, row.roomId, row.provenance)
+  if (Result.isFailure(reading)) {
+    return reading.failure === "encrypted" ? yield* encryptedMessage(row) : ignored(reading.failure)
+  }
+  const message = reading.success
+
+  const decision = decidePolicy(message, yield* policyContext(message))
+  if (decision._tag === "Ignore") return ignored(decision.reason)
+
+  return yield* dispatch(message).pipe(
+    Effect.flatMap((replies) => answersTo(message, replies)),
+    Effect.map(answered),
+    Effect.catchTags({
+      UnregisteredRoom: (error) => diagnose(message, { _tag: "Unregistered" }, error.message, { repair: error.repair }),
+      ChatArchived: (error) => diagnose(message, { _tag: "Archived", title: error.title }, error.message)
+    }),
+    Effect.catchCauseIf(isHandlersFault, (cause) => diagnose(message, { _tag: "HandlerFailed" }, Cause.pretty(cause)))
+  )
+})
+
+/** A store that fails is not the handler's fault, and being interrupted is nobody's. */
+const isHandlersFault = (cause: Cause.Cause<unknown>): boolean =>
+  !Cause.hasInterruptsOnly(cause) &&
+  !cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof StoreUnavailable)
+
+const policyContext = Effect.fnUntraced(function*(message: IncomingMessage) {
+  const { allowedServers, allowedUsers, commandPrefix } = yield* AppConfig
+  const { userId: self } = yield* (yield* MatrixSession).self
+  const room = yield* (yield* MatrixRooms).view(message.roomId)
+  const repliesToSelf = message.replyTo !== undefined && (yield* (yield* Store).outbox.hasSent(message.replyTo))
+  const joinedMembers = room === undefined ? 0 : joinedCount(room)
+  return { self, allowedUsers, allowedServers, commandPrefix, joinedMembers, repliesToSelf }
+})
+
+/** A command is carried out; everything else goes to the responder. */
+const dispatch = Effect.fn("dispatch")(function*(message: IncomingMessage) {
+  const { commandPrefix } = yield* AppConfig
+  const parsed = parseCommand(commandPrefix, message.body)
+  switch (parsed._tag) {
+    case "Parsed":
+      return yield* runCommand(parsed.command, message)
+    case "Misused":
+      return [notice(`${parsed.problem} Type \`${commandPrefix}help ${parsed.name}\` to see how it is used.`)]
+    case "Unknown":
+      return [notice(
+        `I do not know the command \`${parsed.typed}\`.` +
+          (parsed.suggestion === undefined ? "" : ` Did you mean \`${commandPrefix}${parsed.suggestion}\`?`) +
+          ` Type \`${commandPrefix}help\` to see them all.`
+      )]
+    case "NotACommand":
+      return yield* respond(yield* resolveOpenChat(message), message)
+  }
+})
+
+/** A responder that never stops is cut off: nobody reads more than this in one go. */
+const mostReplies = 50
+
+const respond = Effect.fnUntraced(function*(chat: Chat, message: IncomingMessage) {
+  const responder = yield* Responder
+  return yield* responder.respond(chat, message).pipe(
+    Stream.take(mostReplies),
+    Stream.runCollect,
+    Effect.mapError((cause) => new ResponderFailed({ chat: chat.id, cause }))
+  )
+})
+
+/** An encrypted message of a room of two is for the bot, so it says once that it cannot read it; in larger rooms it keeps quiet. */
+const encryptedMessage = Effect.fnUntraced(function*(row: PendingRow) {
+  const room = yield* (yield* MatrixRooms).view(row.roomId)
+  if (room === undefined || joinedCount(room) > 2) return ignored("encrypted")
+  const code = yield* drawReferenceCode
+  yield* Effect.logWarning("message_encrypted").pipe(Effect.annotateLogs({ code, room: row.roomId, user: row.sender }))
+  // The key names the room, not the message: the outbox takes a transaction id once.
+  const replies = [yield* statement(row.roomId, `encrypted.${row.roomId}`, notice(encryptedRoomText))]
+  const settlement: Settlement = { _tag: "Failed", code, problem: "the room is encrypted", replies }
+  return settlement
+})

@@ -1,0 +1,78 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Chat } from "../domain/Chat.ts"
+import type { RoomId } from "../domain/Ids.ts"
+import { readMarker } from "../domain/Marker.ts"
+import { decide, type Outcome, type ReconciliationReport, reportOf } from "../domain/Reconciliation.ts"
+import type { ServerRoom } from "../domain/ServerRoom.ts"
+import { ChatManager } from "../layers/ChatManager.ts"
+import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { Store } from "../layers/Store.ts"
+
+/** Compares every room on the server with every chat here, carries out what was decided, and keeps the report. Only reads the server. */
+export const reconcileAll = Effect.fn("reconcileAll")(function*() {
+  const rooms = yield* (yield* MatrixRooms).snapshot
+  const chats = yield* (yield* ChatManager).list()
+  return yield* reconcile("all", rooms, chats)
+})
+
+/**
+ * The same for one room, as it stands on the server now: the repair of a room that nobody knows. Two requests, and like
+ * `reconcileAll` it can create nothing.
+ */
+export const reconcileRoom = Effect.fn("reconcileRoom")(function*(room: RoomId) {
+  return yield* reconcileNeighbourhood(yield* (yield* MatrixRooms).read(room))
+})
+
+/** The same for a room whose change came with the last sync answer. Makes no request. */
+export const reconcileChange = Effect.fn("reconcileChange")(function*(room: RoomId) {
+  const view = yield* (yield* MatrixRooms).view(room)
+  return view === undefined ? undefined : yield* reconcileNeighbourhood(view)
+})
+
+/**
+ * One room can only be judged together with the rooms that may hold a claim on the same chat: its predecessors, its
+ * successors, and the room that shows the chat of its marker now. `decide` takes them as a closed world.
+ */
+const reconcileNeighbourhood = Effect.fn("reconcileNeighbourhood")(function*(target: ServerRoom) {
+  const matrix = yield* MatrixRooms
+  const store = yield* Store
+  const rooms = new Map<RoomId, ServerRoom>([[target.roomId, target]])
+  const chats = new Map<string, Chat>()
+  const asked = new Set<RoomId>()
+  const queue: Array<RoomId> = [target.roomId]
+  for (let roomId = queue.shift(); roomId !== undefined; roomId = queue.shift()) {
+    if (asked.has(roomId)) continue
+    asked.add(roomId)
+    const room = rooms.get(roomId) ?? (yield* matrix.view(roomId))
+    const bound = yield* store.chats.byRoom(roomId)
+    if (bound !== undefined) chats.set(bound.id, bound)
+    if (room === undefined) continue
+    rooms.set(roomId, room)
+    const reading = readMarker(room.marker)
+    const claimed = reading._tag === "Valid" ? yield* store.chats.byId(reading.marker.chat_id) : undefined
+    if (claimed !== undefined) chats.set(claimed.id, claimed)
+    for (const next of [room.predecessor, room.tombstone?.successor, claimed?.binding?.roomId]) {
+      if (next !== undefined) queue.push(next)
+    }
+  }
+  return yield* reconcile(target.roomId, [...rooms.values()], [...chats.values()])
+})
+
+const reconcile = Effect.fnUntraced(function*(
+  scope: ReconciliationReport["scope"],
+  rooms: ReadonlyArray<ServerRoom>,
+  chats: ReadonlyArray<Chat>
+) {
+  const { userId: account } = yield* (yield* MatrixSession).self
+  const startedAt = yield* Clock.currentTimeMillis
+  const outcomes = decide({ account, rooms, chats, now: startedAt })
+  yield* (yield* ChatManager).apply(outcomes)
+  const durationMs = (yield* Clock.currentTimeMillis) - startedAt
+  const report = reportOf({ scope, startedAt, durationMs, rooms: rooms.length, chats: chats.length, outcomes })
+  // A repair that found nothing is told in the warning of the message that asked for it.
+  if (scope === "all" || outcomes.some(isChange)) yield* (yield* Store).reports.append(report)
+  return report
+})
+
+const isChange = (outcome: Outcome): boolean => outcome._tag !== "Unchanged" && outcome._tag !== "Skipped"
