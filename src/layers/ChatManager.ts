@@ -1,9 +1,13 @@
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type { Chat, DetachReason } from "../domain/Chat.ts"
-import type { ChatNotFound, RoomTaken, StoreUnavailable, UnregisteredRoom } from "../domain/Errors.ts"
-import type { ChatId, RoomId, UserId } from "../domain/Ids.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import { Chat, type DetachReason, maximumTitleLength } from "../domain/Chat.ts"
+import { ChatNotFound, RoomTaken, type StoreUnavailable, UnregisteredRoom } from "../domain/Errors.ts"
+import { ChatId, type RoomId, type UserId } from "../domain/Ids.ts"
 import type { Outcome } from "../domain/Reconciliation.ts"
+import { Store } from "./Store.ts"
 
 /** Resolves rooms to chats, and is the only writer of bindings. Every change is one transaction. */
 export class ChatManager extends Context.Service<ChatManager, {
@@ -29,4 +33,131 @@ export class ChatManager extends Context.Service<ChatManager, {
   readonly unmarked: Effect.Effect<ReadonlyArray<Chat>, StoreUnavailable>
   /** Carries out what a reconciliation decided, in one transaction. Skips and conflicts change nothing. */
   apply(outcomes: ReadonlyArray<Outcome>): Effect.Effect<void, StoreUnavailable>
-}>()("homing/ChatManager") {}
+}>()("homing/ChatManager") {
+  static readonly layer = Layer.effect(ChatManager, Effect.suspend(() => make))
+}
+
+const make = Effect.gen(function*() {
+  const store = yield* Store
+
+  const get = Effect.fn("ChatManager.get")(function*(id: ChatId) {
+    const chat = yield* store.chats.byId(id)
+    if (chat === undefined) return yield* new ChatNotFound({ chat: id })
+    return chat
+  })
+
+  /** Reads, changes and writes a chat in one transaction. `undefined` leaves it as it is. */
+  const change = (id: ChatId, f: (chat: Chat) => Partial<Chat> | undefined) =>
+    store.transaction(Effect.gen(function*() {
+      const before = yield* get(id)
+      const changes = f(before)
+      if (changes === undefined) return before
+      const after = new Chat({ ...before, ...changes })
+      yield* store.chats.put(after)
+      return after
+    }))
+
+  return ChatManager.of({
+    get,
+
+    resolve: Effect.fn("ChatManager.resolve")(function*(room, user) {
+      const chat = yield* store.chats.byRoom(room)
+      if (chat === undefined) return yield* new UnregisteredRoom({ room, user })
+      return chat.id
+    }),
+
+    register: Effect.fn("ChatManager.register")(function*({ owner, ownerName, room, title }) {
+      const now = yield* Clock.currentTimeMillis
+      const chat = new Chat({
+        id: yield* newChatId,
+        owner,
+        ownerName: cut(ownerName),
+        title: cut(title),
+        archived: false,
+        revision: 1,
+        createdAt: now,
+        binding: { roomId: room, boundAt: now },
+        detached: null,
+        markerRevision: 0
+      })
+      yield* store.transaction(Effect.gen(function*() {
+        const holder = yield* store.chats.byRoom(room)
+        if (holder !== undefined) return yield* new RoomTaken({ room, chat: holder.id })
+        yield* store.chats.put(chat)
+      }))
+      return chat
+    }),
+
+    rename: Effect.fn("ChatManager.rename")(function*(id, title) {
+      return yield* change(id, (chat) => ({ title: cut(title), revision: chat.revision + 1 }))
+    }),
+
+    setArchived: Effect.fn("ChatManager.setArchived")(function*(id, archived) {
+      return yield* change(id, (chat) =>
+        chat.archived === archived ? undefined : { archived, revision: chat.revision + 1 })
+    }),
+
+    detach: Effect.fn("ChatManager.detach")(function*(id, reason) {
+      return yield* change(id, (chat) => chat.binding === null ? undefined : { binding: null, detached: reason })
+    }),
+
+    list: Effect.fn("ChatManager.list")(function*(owner) {
+      const chats = yield* store.chats.all
+      return chats.filter((chat) => owner === undefined || chat.owner === owner).sort(newestFirst)
+    }),
+
+    markerWritten: Effect.fn("ChatManager.markerWritten")(function*(id, revision) {
+      yield* change(id, (chat) => revision > chat.markerRevision ? { markerRevision: revision } : undefined)
+    }),
+
+    unmarked: Effect.map(
+      store.chats.all,
+      (chats) => chats.filter((chat) => chat.binding !== null && chat.markerRevision < chat.revision)
+    ),
+
+    apply: Effect.fn("ChatManager.apply")(function*(outcomes) {
+      yield* store.transaction(Effect.gen(function*() {
+        const changed: Array<Chat> = []
+        // Rooms are let go before any is taken: two chats that change places would else meet in one room.
+        for (const outcome of outcomes) {
+          if (outcome._tag === "Skipped" || outcome._tag === "Conflict" || outcome._tag === "Unchanged") continue
+          const before = yield* store.chats.byId(outcome.chatId)
+          const after = chatAfter(outcome, before)
+          if (after === undefined) continue
+          if (before !== undefined && before.binding !== null && before.binding.roomId !== after.binding?.roomId) {
+            yield* store.chats.put(new Chat({ ...before, binding: null, detached: after.detached ?? "moved_away" }))
+          }
+          changed.push(after)
+        }
+        yield* Effect.forEach(changed, store.chats.put, { discard: true })
+      }))
+    })
+  })
+})
+
+const chatAfter = (outcome: Outcome, chat: Chat | undefined): Chat | undefined => {
+  switch (outcome._tag) {
+    case "Restored":
+    case "Updated":
+    case "Moved":
+      return outcome.chat
+    case "Detached":
+      return chat && new Chat({ ...chat, binding: null, detached: outcome.reason })
+    case "Unchanged":
+    case "Skipped":
+    case "Conflict":
+      return undefined
+  }
+}
+
+const cut = (title: string) => title.slice(0, maximumTitleLength)
+
+const newestFirst = (a: Chat, b: Chat) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1)
+
+const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+/** Sixteen characters, so that two databases of one account make no equal ids. Nothing is protected by an id being secret. */
+const newChatId = Effect.map(
+  Effect.all(Array.from({ length: 16 }, () => Random.nextIntBetween(0, alphabet.length - 1))),
+  (digits) => ChatId.make(digits.map((digit) => alphabet.charAt(digit)).join(""))
+)

@@ -1,5 +1,6 @@
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { Chat } from "../domain/Chat.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
@@ -8,6 +9,8 @@ import type { OutgoingMessage, Provenance } from "../domain/Message.ts"
 import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import type { Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
+import { AppConfig } from "./AppConfig.ts"
+import { openDataDir, openStore } from "./Store/Live.ts"
 
 /** What signs the bot in again without a password. */
 export interface StoredSession {
@@ -38,6 +41,7 @@ export interface OutboxRow {
   /** Order of delivery within the room. */
   readonly position: number
   readonly message: OutgoingMessage
+  /** How often it was taken for sending, this time included. */
   readonly attempts: number
 }
 
@@ -118,7 +122,7 @@ export class Store extends Context.Service<Store, {
 
   readonly outbox: {
     readonly pendingRooms: Stored<ReadonlyArray<RoomId>>
-    /** The next message to send to a room, in order. */
+    /** The next message to send to a room, in order. Counts an attempt before it returns. */
     next(room: RoomId): Stored<OutboxRow | undefined>
     sent(transactionId: TransactionId, event: EventId): Stored<void>
     /** It can never be delivered; `reason` is kept. */
@@ -127,4 +131,13 @@ export class Store extends Context.Service<Store, {
     hasSent(event: EventId): Stored<boolean>
     readonly counts: Stored<{ readonly pending: number; readonly sent: number; readonly dead: number }>
   }
-}>()("homing/Store") {}
+}>()("homing/Store") {
+  /** `homing.db` in the data directory, which this process then has for itself. */
+  static readonly layer = Layer.effect(
+    Store,
+    Effect.flatMap(AppConfig, (settings) => openDataDir(settings.dataDir))
+  )
+
+  /** The same code on SQLite's `:memory:`: nothing is kept, nothing is shared. */
+  static readonly layerMemory = Layer.effect(Store, openStore(":memory:"))
+}

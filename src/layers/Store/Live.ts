@@ -1,0 +1,41 @@
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import type { Store } from "../Store.ts"
+import { makeChats } from "./Chats.ts"
+import { type Database, openDatabase } from "./Database.ts"
+import { storeFailure } from "./Failures.ts"
+import { makeInbox } from "./Inbox.ts"
+import { takeLease } from "./Lease.ts"
+import { migrate } from "./Migrations.ts"
+import { makeOutbox } from "./Outbox.ts"
+import { makeReports } from "./Reports.ts"
+import { makeCursor, makeSession } from "./Session.ts"
+
+/** The store over an open database whose schema is up to date. */
+export const makeStore = (db: Database): Store["Service"] => ({
+  transaction: db.transaction,
+  session: makeSession(db),
+  cursor: makeCursor(db),
+  chats: makeChats(db),
+  reports: makeReports(db),
+  inbox: makeInbox(db),
+  outbox: makeOutbox(db)
+})
+
+/** Opens, migrates and serves the file `filename`, or `:memory:`. */
+export const openStore = Effect.fn("Store.openStore")(function*(filename: string) {
+  const db = yield* openDatabase(filename)
+  yield* migrate(db)
+  return makeStore(db)
+})
+
+/** Makes the directory if need be, takes its lease, and only then touches the database. */
+export const openDataDir = Effect.fn("Store.openDataDir")(function*(dataDir: string) {
+  yield* Effect.try({
+    try: () => Fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 }),
+    catch: storeFailure(dataDir)
+  })
+  yield* takeLease(dataDir)
+  return yield* openStore(Path.join(dataDir, "homing.db"))
+})

@@ -1,0 +1,97 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type Database, firstRow } from "./Database.ts"
+import { unavailable } from "./Failures.ts"
+
+/**
+ * The schema, in numbered steps: step n brings a file from version n - 1 to n. A step that was released never changes;
+ * what is wrong in it is mended by the next one. This is the one place with SQLite's own dialect.
+ *
+ * Times are REAL: an INTEGER beyond 2^53 could be stored but not read back as a number.
+ */
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
+  [
+    `CREATE TABLE account (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      user_id TEXT NOT NULL,
+      device_id TEXT,
+      homeserver_url TEXT NOT NULL,
+      access_token TEXT
+    )`,
+    `CREATE TABLE cursor (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      token TEXT NOT NULL
+    )`,
+    `CREATE TABLE chats (
+      id TEXT NOT NULL PRIMARY KEY,
+      owner TEXT NOT NULL,
+      owner_name TEXT NOT NULL,
+      title TEXT NOT NULL,
+      archived INTEGER NOT NULL,
+      revision INTEGER NOT NULL,
+      created_at REAL NOT NULL,
+      room_id TEXT UNIQUE,
+      bound_at REAL,
+      detached TEXT,
+      marker_revision INTEGER NOT NULL,
+      CHECK ((room_id IS NULL) = (bound_at IS NULL))
+    )`,
+    `CREATE TABLE reports (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      report TEXT NOT NULL
+    )`,
+    `CREATE TABLE inbox (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      key TEXT NOT NULL UNIQUE,
+      kind TEXT NOT NULL,
+      room_id TEXT NOT NULL,
+      sender TEXT NOT NULL,
+      event TEXT,
+      provenance TEXT NOT NULL,
+      state TEXT NOT NULL,
+      reason TEXT,
+      code TEXT,
+      attempts INTEGER NOT NULL,
+      received_at REAL NOT NULL,
+      settled_at REAL
+    )`,
+    `CREATE INDEX inbox_pending ON inbox (room_id, seq) WHERE state = 'pending'`,
+    `CREATE TABLE outbox (
+      position INTEGER PRIMARY KEY AUTOINCREMENT,
+      room_id TEXT NOT NULL,
+      transaction_id TEXT NOT NULL UNIQUE,
+      type TEXT NOT NULL,
+      content TEXT,
+      state TEXT NOT NULL,
+      attempts INTEGER NOT NULL,
+      event_id TEXT,
+      reason TEXT,
+      inbox_key TEXT NOT NULL REFERENCES inbox (key)
+    )`,
+    `CREATE INDEX outbox_pending ON outbox (room_id, position) WHERE state = 'pending'`,
+    `CREATE INDEX outbox_event ON outbox (event_id) WHERE event_id IS NOT NULL`
+  ]
+]
+
+const Version = Schema.Struct({ user_version: Schema.Int })
+
+/** Brings the file to the newest version that this Homing knows, all steps in one transaction. */
+export const migrate = Effect.fn("Store.migrate")(function*(db: Database) {
+  // The transaction begins with a write lock also when there is nothing to do: a read-only file is found here, at the
+  // start, and not by the first message.
+  yield* db.transaction(Effect.gen(function*() {
+    const version = (yield* firstRow(db, Version, db.sql`PRAGMA user_version`))?.user_version ?? 0
+    if (version > migrations.length) {
+      return yield* unavailable(
+        db.path,
+        "newer_schema",
+        `It was written by a newer Homing (schema ${version}; this one knows ${migrations.length})`
+      )
+    }
+    if (version === migrations.length) return
+    for (const step of migrations.slice(version)) {
+      for (const statement of step) yield* db.run(db.sql.unsafe(statement))
+    }
+    yield* db.run(db.sql.unsafe(`PRAGMA user_version = ${migrations.length}`))
+  }))
+})
