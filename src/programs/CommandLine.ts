@@ -1,0 +1,141 @@
+import * as CliConfig from "effect/cli/CliConfig"
+import type * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import manifest from "../../package.json" with { type: "json" }
+import { readConfig } from "../layers/AppConfig.ts"
+import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
+import { flagName, settingKeys, settingsTable, variableName } from "../layers/AppConfig/SettingsTable.ts"
+import type { Flags } from "../layers/AppConfig/Sources.ts"
+
+/** A command or flag that does not exist. Exit code 64. */
+export class WrongUsage extends Schema.TaggedError<WrongUsage>()("WrongUsage", {
+  command: Schema.String,
+  problems: Schema.Array(Schema.String)
+}) {
+  override readonly [Runtime.errorExitCode] = 64
+  override get message() {
+    return `${this.problems.join("\n")}\nRun "${this.command} --help" to see what there is.`
+  }
+}
+
+// --- flags: one for each setting; a secret has one for the file that holds it
+
+const settingFlags: Record<string, Flag.Flag<Option.Option<string>>> = {
+  config: Flag.String("config").pipe(
+    Flag.withMetavar("path"),
+    Flag.withDescription("Configuration file (./homing.toml when there is one)"),
+    Flag.optional
+  )
+}
+for (const key of settingKeys) {
+  const { default: fallback, description, metavar, secret } = settingsTable[key]
+  settingFlags[flagName(key)] = Flag.String(flagName(key)).pipe(
+    Flag.withMetavar(secret ? "path" : metavar),
+    Flag.withDescription(
+      description + (secret ? ", read from this file" : "") + (fallback === "" ? "" : ` (${fallback})`)
+    ),
+    Flag.optional
+  )
+}
+
+const given = (flags: Readonly<Record<string, Option.Option<string>>>): Flags =>
+  Object.fromEntries(
+    Object.entries(flags).flatMap(([name, value]) => Option.isSome(value) ? [[name, value.value]] : [])
+  )
+
+// --- commands: each imports what it needs when it runs, so that help and errors answer at once
+
+const run = Command.make("run", settingFlags, (flags) =>
+  Effect.flatMap(readConfig(given(flags)), runWith)).pipe(
+    Command.withDescription("Sign in and answer until stopped"),
+    Command.withExamples([{ command: "homing run --log-format json", description: "As in a container" }])
+  )
+
+const sandbox = Command.make("sandbox", {}, () => runSandbox).pipe(
+  Command.withDescription("Try everything on this machine: a homeserver, the bot and a chat, with nothing to set up")
+)
+
+const start = Command.make("start", settingFlags, (flags) =>
+  Effect.flatMap(readConfig(given(flags)), (report) => namesHomeserver(report) ? runWith(report) : runSandbox)).pipe(
+    Command.withDescription("run when a homeserver is configured, else sandbox")
+  )
+
+const config = Command.make("config", {
+  settings: settingFlags,
+  json: Flag.Boolean("json").pipe(Flag.withDescription("For programs to read"), Flag.withDefault(false))
+}, ({ json, settings }) =>
+  Effect.promise(() => import("./ShowConfig.ts")).pipe(
+    Effect.flatMap(({ showConfig }) => showConfig(given(settings), { json }))
+  )).pipe(Command.withDescription("Show every setting, its value and where it came from"))
+
+const homing = Command.make("homing").pipe(
+  Command.withDescription(
+    "A Matrix bot that comes back into every conversation it had.\n\n" +
+      "A setting is taken from its flag, the environment (HOMING_HOMESERVER_URL, or HOMING_PASSWORD_FILE for a file that " +
+      "holds the value), .env, homing.toml or its default, in this order."
+  ),
+  Command.withSubcommands([start, run, sandbox, config])
+)
+
+/** Whether any source says which homeserver to use. A value that cannot be used counts: its problem must be told. */
+export const namesHomeserver = (report: ConfigReport): boolean =>
+  report.table.some(({ setting, value }) =>
+    value !== undefined && ["homeserver_url", "server_name", "user_id"].includes(setting)
+  )
+
+const runWith = (report: ConfigReport) =>
+  Effect.flatMap(Effect.promise(() => import("./RunConfigured.ts")), ({ runConfigured }) => runConfigured(report))
+
+const runSandbox = Effect.flatMap(Effect.promise(() => import("./Sandbox.ts")), ({ sandbox }) => sandbox)
+
+// --- output: help is what was asked for; a mistake gets a paragraph, not a page
+
+const presenter: CliOutput.Presenter = {
+  present: (event) =>
+    event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event)
+}
+
+const wrongUsage = (error: CliError.ShowHelp): Effect.Effect<void, WrongUsage> =>
+  error.errors.length === 0
+    ? Effect.void
+    : new WrongUsage({
+      command: error.commandPath.join(" "),
+      problems: error.errors.map((problem) => inWords(problem, error.commandPath.join(" ")))
+    })
+
+const inWords = (problem: CliError.NonShowHelpErrors, command: string): string => {
+  switch (problem._tag) {
+    case "UnknownSubcommand":
+      return `there is no command "${problem.subcommand}".${didYouMean(problem.suggestions)}`
+    case "UnrecognizedOption": {
+      const key = settingKeys.find((key) => settingsTable[key].secret && `${problem.option}-file` === `--${flagName(key)}`)
+      return key === undefined
+        ? `"${command}" has no flag ${problem.option}.${didYouMean(problem.suggestions)}`
+        : `there is no flag ${problem.option}, since everybody on this machine could read it. ` +
+          `Use --${flagName(key)} or ${variableName(key)}.`
+    }
+    default:
+      return problem.message
+  }
+}
+
+const didYouMean = (suggestions: ReadonlyArray<string>): string =>
+  suggestions.length === 0 ? "" : ` Did you mean ${suggestions.join(" or ")}?`
+
+/** Runs the command that `args` (without program and script) name. */
+export const commandLine = (args: ReadonlyArray<string>) =>
+  Command.runWith(homing, { version: manifest.version })(args).pipe(
+    Effect.catchTag("ShowHelp", wrongUsage),
+    Effect.provide(Layer.mergeAll(
+      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+      CliOutput.layerPresenter(presenter)
+    ))
+  )
