@@ -1,3 +1,4 @@
+import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ChatId, DeviceId, RoomId, UserId } from "./Ids.ts"
@@ -36,6 +37,13 @@ export class ChatArchived extends Schema.TaggedError<ChatArchived>()("ChatArchiv
 }) {
   override get message() {
     return `Chat ${this.chat} is archived.`
+  }
+}
+
+/** Only the owner of a chat may change it. */
+export class NotTheOwner extends Schema.TaggedError<NotTheOwner>()("NotTheOwner", { chat: ChatId, user: UserId }) {
+  override get message() {
+    return `${this.user} does not own chat ${this.chat}.`
   }
 }
 
@@ -136,6 +144,8 @@ export class CredentialsRefused extends Schema.TaggedError<CredentialsRefused>()
 export class SessionEnded extends Schema.TaggedError<SessionEnded>()("SessionEnded", {
   user: UserId,
   device: DeviceId,
+  /** The device is kept on the server: `authenticate` can sign it in again when a password is configured. */
+  softLogout: Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false))),
   remedy: Schema.String
 }) {
   override readonly [Runtime.errorExitCode] = exitCode.credentialsRefused

@@ -43,14 +43,18 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
       UnregisteredRoom: (error) => diagnose(message, { _tag: "Unregistered" }, error.message, { repair: error.repair }),
       ChatArchived: (error) => diagnose(message, { _tag: "Archived", title: error.title }, error.message)
     }),
-    Effect.catchCauseIf(isHandlersFault, (cause) => diagnose(message, { _tag: "HandlerFailed" }, Cause.pretty(cause)))
+    Effect.catchCause((cause) => {
+      const broken = storeFailureIn(cause)
+      if (broken !== undefined) return Effect.fail(broken)
+      // Being stopped is nobody's fault: the message is left for the next start.
+      if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+      return diagnose(message, { _tag: "HandlerFailed" }, Cause.pretty(cause))
+    })
   )
 })
 
-/** A store that fails is not the handler's fault, and being interrupted is nobody's. */
-const isHandlersFault = (cause: Cause.Cause<unknown>): boolean =>
-  !Cause.hasInterruptsOnly(cause) &&
-  !cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof StoreUnavailable)
+const storeFailureIn = (cause: Cause.Cause<unknown>): StoreUnavailable | undefined =>
+  cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error).find((error) => error instanceof StoreUnavailable)
 
 const policyContext = Effect.fnUntraced(function*(message: IncomingMessage) {
   const { allowedServers, allowedUsers, commandPrefix } = yield* AppConfig

@@ -1,0 +1,56 @@
+import * as Effect from "effect/Effect"
+import { afterFailure } from "../domain/Delivery.ts"
+import type { StoreUnavailable } from "../domain/Errors.ts"
+import type { RoomId } from "../domain/Ids.ts"
+import { type LaneStep, makeGovernor, makeLanes } from "../layers/Lanes.ts"
+import { MatrixMessages } from "../layers/MatrixClient.ts"
+import { Store } from "../layers/Store.ts"
+
+/** Requests in flight at once, over all rooms: more than this buys nothing on one Synapse process. */
+const concurrency = 8
+
+/**
+ * The sender: takes the outbox to the homeserver, in order within a room, rooms side by side. Every attempt of a message
+ * uses the transaction id that it was stored with, so that the server drops what it has already taken.
+ */
+export const openOutbox = Effect.gen(function*() {
+  const store = yield* Store
+  const messages = yield* MatrixMessages
+  const governor = yield* makeGovernor
+  /** Failures in a row, by room; a room that delivers has none. */
+  const failures = new Map<RoomId, number>()
+
+  const deliverNext = Effect.fn("deliverNext")(function*(room: RoomId): Effect.fn.Return<LaneStep, StoreUnavailable> {
+    const pause = yield* governor.remaining
+    if (pause > 0) return { waitMillis: pause }
+    const row = yield* store.outbox.next(room)
+    if (row === undefined) return "idle"
+
+    return yield* messages.send(row.message).pipe(
+      Effect.flatMap((event) => {
+        failures.delete(room)
+        return Effect.as(store.outbox.sent(row.message.transactionId, event), "more" as const)
+      }),
+      Effect.catchTag("MatrixFailure", Effect.fnUntraced(function*(failure): Effect.fn.Return<LaneStep, StoreUnavailable> {
+        const inARow = (failures.get(room) ?? 0) + 1
+        const next = afterFailure(failure.reason, inARow)
+        if (next._tag === "Dead") {
+          failures.delete(room)
+          yield* Effect.logWarning("reply_not_deliverable").pipe(
+            Effect.annotateLogs({ room, transaction: row.message.transactionId, reason: next.reason, problem: failure.message })
+          )
+          yield* store.outbox.dead(row.message.transactionId, next.reason)
+          return "more"
+        }
+        failures.set(room, inARow)
+        if (next.all) yield* governor.pause(next.after)
+        yield* Effect.logInfo("reply_delayed").pipe(
+          Effect.annotateLogs({ room, waitMillis: next.after, reason: failure.reason._tag })
+        )
+        return { waitMillis: next.after }
+      }))
+    )
+  })
+
+  return yield* makeLanes({ concurrency, grace: "1500 millis", work: deliverNext })
+})

@@ -1,0 +1,84 @@
+import * as Effect from "effect/Effect"
+import { maximumAttempts } from "../domain/Diagnostic.ts"
+import { afterFailure } from "../domain/Delivery.ts"
+import { EventId, type RoomId } from "../domain/Ids.ts"
+import { ignored, type Settlement } from "../domain/Settlement.ts"
+import { type Lanes, makeLanes } from "../layers/Lanes.ts"
+import { type PendingRow, Store } from "../layers/Store.ts"
+import { diagnose, drawReferenceCode } from "./Diagnose.ts"
+import { handleInvite } from "./HandleInvite.ts"
+import { handleMessage } from "./HandleMessage.ts"
+
+/** Rooms that are answered at the same time. */
+const concurrency = 16
+
+/**
+ * The handler: settles the inbox, in order within a room, rooms side by side. A row is settled in the transaction that puts
+ * its replies into the outbox, so a crash leaves it either open or answered, never half.
+ */
+export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>) {
+  const store = yield* Store
+
+  const settleNext = Effect.fn("settleNext")(function*(room: RoomId) {
+    const row = yield* store.inbox.begin(room)
+    if (row === undefined) return "idle" as const
+    const settlement = yield* settlementOf(row)
+    if (settlement._tag === "Later") return { waitMillis: settlement.waitMillis }
+    yield* store.inbox.settle(row.key, settlement)
+    yield* logSettled(row, settlement)
+    yield* outbox.wake(room)
+    return "more" as const
+  })
+
+  return yield* makeLanes({ concurrency, grace: "3 seconds", work: settleNext })
+})
+
+const settlementOf = Effect.fnUntraced(function*(row: PendingRow) {
+  if (row.kind === "invite") return yield* settleInvite(row)
+  if (row.event === undefined) return ignored("malformed")
+  return row.attempts > maximumAttempts ? yield* giveUp(row) : yield* handleMessage(row, row.event)
+})
+
+/** The server may be away just now: an invite is tried again, what it refuses for good is settled. */
+const settleInvite = (row: PendingRow) =>
+  handleInvite(row).pipe(
+    Effect.catchTags({
+      MatrixFailure: Effect.fnUntraced(function*(failure) {
+        const next = afterFailure(failure.reason, row.attempts)
+        return next._tag === "Retry"
+          ? { _tag: "Later" as const, waitMillis: next.after }
+          : yield* inviteFailed(row, failure.message)
+      }),
+      RoomTaken: (error) => inviteFailed(row, error.message)
+    })
+  )
+
+const inviteFailed = Effect.fnUntraced(function*(row: PendingRow, problem: string) {
+  const code = yield* drawReferenceCode
+  yield* Effect.logWarning("invite_failed").pipe(
+    Effect.annotateLogs({ code, room: row.roomId, user: row.sender, problem })
+  )
+  const settlement: Settlement = { _tag: "Failed", code, problem, replies: [] }
+  return settlement
+})
+
+/** Handling was begun so often and never ended: the message itself may be what kills the process. */
+const giveUp = (row: PendingRow) =>
+  diagnose(
+    { eventId: EventId.make(row.key), roomId: row.roomId, sender: row.sender, threadRoot: undefined },
+    { _tag: "TriedTooOften", attempts: maximumAttempts },
+    `handling was begun ${row.attempts - 1} times and never ended`
+  )
+
+const logSettled = (row: PendingRow, settlement: Settlement) => {
+  const about = { room: row.roomId, user: row.sender, event: row.key, provenance: row.provenance }
+  switch (settlement._tag) {
+    case "Answered":
+      return Effect.logInfo("message_answered").pipe(Effect.annotateLogs({ ...about, replies: settlement.replies.length }))
+    case "Ignored":
+      return Effect.logDebug("message_ignored").pipe(Effect.annotateLogs({ ...about, reason: settlement.reason }))
+    // The warning was written where it failed.
+    case "Failed":
+      return Effect.void
+  }
+}

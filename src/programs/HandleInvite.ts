@@ -1,0 +1,57 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { encryptedRoomText } from "../domain/Diagnostic.ts"
+import { notice } from "../domain/Message.ts"
+import { isAllowed } from "../domain/Policy.ts"
+import { answered, ignored } from "../domain/Settlement.ts"
+import { AppConfig } from "../layers/AppConfig.ts"
+import { ChatManager } from "../layers/ChatManager.ts"
+import { MatrixProvisioning, MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { statement } from "../layers/Rendering.ts"
+import type { PendingRow } from "../layers/Store.ts"
+import { writeMarkerOrLater } from "./Markers.ts"
+import { resolveChat } from "./Resolve.ts"
+
+/**
+ * What becomes of an invite: from an allowed user, the bot joins, finds or registers the chat of the room, writes its
+ * marker and greets. Every step can be done twice: a crash in the middle only means that it is done again.
+ */
+export const handleInvite = Effect.fn("handleInvite")(function*({ key, roomId, sender }: PendingRow) {
+  const config = yield* AppConfig
+  const { userId: self } = yield* (yield* MatrixSession).self
+  if (!isAllowed(sender, { ...config, self })) {
+    yield* Effect.logInfo("invite_ignored").pipe(
+      Effect.annotateLogs({ room: roomId, user: sender, reason: "invite_not_allowed" })
+    )
+    return ignored("invite_not_allowed")
+  }
+  const rooms = yield* MatrixRooms
+  if ((yield* rooms.view(roomId))?.isSpace === true) return ignored("space_invite")
+
+  yield* (yield* MatrixProvisioning).join(roomId)
+  const room = yield* rooms.read(roomId)
+
+  // The room may show a chat already: the successor of an upgraded room, or one that the bot was kicked from.
+  const known = yield* resolveChat({ roomId, sender }).pipe(
+    Effect.catchTag("UnregisteredRoom", () => Effect.succeed(undefined))
+  )
+  const ownerName = room.members.get(sender)?.displayName ?? sender
+  const chat = known ?? (yield* (yield* ChatManager).register({
+    room: roomId,
+    owner: sender,
+    ownerName,
+    title: room.name ?? `Chat with ${ownerName}`
+  }))
+  yield* writeMarkerOrLater(chat)
+  yield* Effect.logInfo("invite_accepted").pipe(
+    Effect.annotateLogs({ room: roomId, user: sender, chat: chat.id, known: known !== undefined })
+  )
+
+  const greeting = room.encrypted
+    ? encryptedRoomText
+    : known === undefined
+    ? `Hello! Write to me here and I will answer. Type \`${config.commandPrefix}help\` to see what else I can do.`
+    : "I am back, and this chat goes on where it stopped."
+  const now = yield* Clock.currentTimeMillis
+  return answered([yield* statement(roomId, `${key}.${now}`, notice(greeting))])
+})

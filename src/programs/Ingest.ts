@@ -1,0 +1,92 @@
+import * as Effect from "effect/Effect"
+import { arrivalsOf } from "../domain/Arrival.ts"
+import type { RoomId, SyncToken } from "../domain/Ids.ts"
+import type { RawEvent, RoomTimeline, SyncBatch } from "../domain/SyncBatch.ts"
+import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { type InboxRow, Store } from "../layers/Store.ts"
+import { reconcileChange } from "./Reconcile.ts"
+
+/**
+ * Takes one sync answer in: rows and cursor are kept in one transaction, so that the cursor never stands beyond an event
+ * that is not in the inbox. The next request goes out when this has returned.
+ */
+export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
+  const store = yield* Store
+  const { userId: self } = yield* (yield* MatrixSession).self
+  const registered = batch.since === undefined ? yield* roomsWithChats : new Set<RoomId>()
+  const arrivals = arrivalsOf({
+    batch,
+    self,
+    recovered: yield* fillGaps(batch),
+    registered: (room) => registered.has(room)
+  })
+  const rows: ReadonlyArray<InboxRow> = [
+    ...batch.invites.map(({ roomId, sender }): InboxRow => ({
+      key: `invite:${roomId}`,
+      kind: "invite",
+      roomId,
+      sender,
+      event: undefined,
+      provenance: batch.initial ? "missed" : "live"
+    })),
+    ...arrivals.messages.map(({ event, provenance, roomId }): InboxRow => ({
+      key: event.event_id,
+      kind: "message",
+      roomId,
+      sender: event.sender,
+      event,
+      provenance
+    }))
+  ]
+  yield* store.inbox.ingest({ rows, ignored: [], echoes: arrivals.echoes, cursor: batch.nextBatch })
+  if (batch.unreadable > 0) {
+    yield* Effect.logWarning("sync_events_unreadable").pipe(Effect.annotateLogs({ count: batch.unreadable }))
+  }
+  // The initial batch was reconciled as a whole, inside the gate.
+  if (!batch.initial) {
+    const changed = new Set([...batch.departures.map(({ roomId }) => roomId), ...batch.reshaped])
+    yield* Effect.forEach(changed, reconcileChange, { discard: true })
+  }
+  return new Set(rows.map(({ roomId }) => roomId))
+})
+
+const roomsWithChats = Effect.gen(function*() {
+  const chats = yield* (yield* Store).chats.all
+  return new Set(chats.flatMap((chat) => chat.binding === null ? [] : [chat.binding.roomId]))
+})
+
+/** A room that was busier than this while the bot was away keeps only its newest events. */
+const mostRecovered = 2_000
+const pageSize = 100
+
+/** The events that the server left out of limited timelines, by room, oldest first. */
+const fillGaps = Effect.fnUntraced(function*(batch: SyncBatch) {
+  const since = batch.since
+  if (since === undefined) return new Map<RoomId, ReadonlyArray<RawEvent>>()
+  const gaps = batch.timelines.filter(({ limited, prevBatch }) => limited && prevBatch !== undefined)
+  const filled = yield* Effect.forEach(gaps, (timeline) => Effect.map(fillGap(timeline, since), (events) => [timeline.roomId, events] as const), {
+    concurrency: 4
+  })
+  return new Map(filled)
+})
+
+const fillGap = Effect.fn("fillGap")(function*({ prevBatch, roomId }: RoomTimeline, since: SyncToken) {
+  const rooms = yield* MatrixRooms
+  const newestFirst: Array<RawEvent> = []
+  let from = prevBatch
+  while (from !== undefined && newestFirst.length < mostRecovered) {
+    const page = yield* rooms.history(roomId, { from, to: since, limit: pageSize })
+    newestFirst.push(...page.events)
+    from = page.end
+  }
+  yield* Effect.logInfo("timeline_gap_filled").pipe(
+    Effect.annotateLogs({ room: roomId, events: newestFirst.length, complete: from === undefined })
+  )
+  return newestFirst.reverse()
+}, (effect, { roomId }) =>
+  // The room may be gone meanwhile. What the answer itself brought is still handled.
+  Effect.catchTag(effect, "MatrixFailure", (failure) =>
+    Effect.logWarning("timeline_gap_left_open").pipe(
+      Effect.annotateLogs({ room: roomId, problem: failure.message }),
+      Effect.as<ReadonlyArray<RawEvent>>([])
+    )))

@@ -1,0 +1,47 @@
+import * as Effect from "effect/Effect"
+import type { ReconciliationReport } from "../domain/Reconciliation.ts"
+import { Health } from "../layers/Health.ts"
+import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
+import { Store } from "../layers/Store.ts"
+import { openOutbox } from "./Deliver.ts"
+import { openInbox } from "./HandleInbox.ts"
+import { reconcileAll } from "./Reconcile.ts"
+import { answerPeople } from "./SyncLoop.ts"
+
+/**
+ * The main program: authenticate, initial sync, reconcile, log, sync loop. It finds its way back into every chat before it
+ * handles one message, and then answers people until it is stopped or something in its error type happens.
+ *
+ * Configuration has been read and the store opened, with its lease, when this begins: they are layers below it.
+ */
+export const main = Effect.gen(function*() {
+  const session = yield* MatrixSession
+  const sync = yield* MatrixSync
+  const health = yield* Health
+
+  const self = yield* session.authenticate
+  yield* Effect.logInfo("matrix_authenticated").pipe(Effect.annotateLogs({ user: self.userId, device: self.deviceId }))
+
+  // The handlers are there from the first sync answer on, but they wait until the chats are back.
+  const outbox = yield* openOutbox
+  const inbox = yield* openInbox(outbox)
+
+  // From here to the loop the client is held: no second request goes out before reconciliation has ended.
+  yield* sync.initialSync(yield* (yield* Store).cursor)
+  yield* health.set({ phase: "reconciling" })
+  const report = yield* reconcileAll()
+  yield* logReport(report)
+
+  return yield* answerPeople({ inbox, outbox })
+}).pipe(Effect.scoped)
+
+const logReport = ({ findings, ...report }: ReconciliationReport) =>
+  Effect.logInfo("matrix_reconcile_complete").pipe(
+    Effect.annotateLogs({ ...report, findings: findings.length }),
+    Effect.andThen(Effect.forEach(
+      findings.filter(({ _tag }) => _tag !== "Skipped"),
+      ({ _tag, ...finding }) =>
+        Effect.logInfo("matrix_reconcile_finding").pipe(Effect.annotateLogs({ outcome: _tag, ...finding })),
+      { discard: true }
+    ))
+  )

@@ -1,0 +1,16 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { ChatManager } from "../layers/ChatManager.ts"
+import { DiagnosticLimit } from "../layers/DiagnosticLimit.ts"
+import * as MatrixClient from "../layers/MatrixClient.ts"
+import { Responder } from "../layers/Responder.ts"
+import { Store } from "../layers/Store.ts"
+import { main } from "./Main.ts"
+
+/** The services below the main program. The store comes first: nobody signs in before the lease is held. */
+const services = Layer.mergeAll(MatrixClient.layer, ChatManager.layer, DiagnosticLimit.layer).pipe(
+  Layer.provideMerge(Store.layer)
+)
+
+/** The main program on its real layers, with the echo responder. Needs the configuration and the health to report to. */
+export const run = main.pipe(Effect.provide(Layer.merge(services, Responder.layerEcho)))

@@ -1,0 +1,80 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { backoff } from "../domain/Delivery.ts"
+import type { StoreUnavailable } from "../domain/Errors.ts"
+import type { RoomId } from "../domain/Ids.ts"
+import type { SyncBatch } from "../domain/SyncBatch.ts"
+import { Health } from "../layers/Health.ts"
+import type { Lanes } from "../layers/Lanes.ts"
+import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
+import { Store } from "../layers/Store.ts"
+import { ingest } from "./Ingest.ts"
+import { writeOpenMarkers } from "./Markers.ts"
+
+/** The lanes that a sync answer feeds. */
+export interface RoomLanes {
+  readonly inbox: Lanes<RoomId, StoreUnavailable>
+  readonly outbox: Lanes<RoomId, StoreUnavailable>
+}
+
+/**
+ * The sync loop, and all that it keeps going: every answer goes into the inbox, the lanes settle and send it. Ends only with
+ * an error: of the store, or of a session that cannot be had back.
+ */
+export const answerPeople = (lanes: RoomLanes) =>
+  Effect.raceAllFirst([supervisedLoop(lanes), lanes.inbox.failure, lanes.outbox.failure])
+
+/** A loop that ran for so long, in milliseconds, was well: the next failure is a first one. */
+const wellAfter = 5 * 60_000
+
+/** Starts the loop again when it was wedged, or when its session came to a soft end. */
+const supervisedLoop = Effect.fnUntraced(function*(lanes: RoomLanes) {
+  const sync = yield* MatrixSync
+  let failures = 0
+  while (true) {
+    const startedAt = yield* Clock.currentTimeMillis
+    const end = yield* sync.loop((batch) => takeIn(batch, lanes)).pipe(
+      Effect.catchTags({ SyncStalled: (error) => Effect.succeed(error), SessionEnded: (error) => Effect.succeed(error) })
+    )
+    const wasWell = (yield* Clock.currentTimeMillis) - startedAt > wellAfter
+    failures = wasWell ? 1 : failures + 1
+    yield* Effect.logWarning("sync_loop_ended").pipe(Effect.annotateLogs({ reason: end._tag, problem: end.message }))
+    yield* reconnect(failures)
+    yield* Effect.logInfo("sync_loop_restarted").pipe(Effect.annotateLogs({ failures }))
+  }
+})
+
+/**
+ * Signs in as the same device and syncs from the cursor, with a new client, after a pause that grows with the failures. A homeserver
+ * that is away is waited for as long as it takes: the store keeps everything meanwhile. A session that is dead for good goes up.
+ */
+const reconnect = Effect.fnUntraced(
+  function*(failures: number) {
+    yield* Effect.sleep(backoff(failures))
+    yield* (yield* MatrixSession).authenticate
+    yield* (yield* MatrixSync).initialSync(yield* (yield* Store).cursor)
+  },
+  Effect.retry({ while: (error) => error._tag === "HomeserverUnreachable" || error._tag === "SyncStalled" })
+)
+
+const takeIn = Effect.fn("takeIn")(function*(batch: SyncBatch, lanes: RoomLanes) {
+  const rooms = yield* ingest(batch)
+  yield* (yield* Health).set({ lastSyncAt: yield* Clock.currentTimeMillis })
+  // Only now: the echoes in the initial answer have settled what was sent before a crash.
+  if (batch.initial) yield* openLanes(lanes)
+  yield* Effect.forEach(rooms, lanes.inbox.wake, { discard: true })
+  if (batch.initial || batch.reshaped.length > 0) yield* Effect.forkDetach(writeOpenMarkersOrWarn)
+})
+
+const openLanes = Effect.fnUntraced(function*({ inbox, outbox }: RoomLanes) {
+  const store = yield* Store
+  yield* Effect.forEach(yield* store.outbox.pendingRooms, outbox.wake, { discard: true })
+  yield* Effect.forEach(yield* store.inbox.pendingRooms, inbox.wake, { discard: true })
+  yield* outbox.open
+  yield* inbox.open
+  yield* (yield* Health).set({ phase: "running" })
+})
+
+const writeOpenMarkersOrWarn = writeOpenMarkers().pipe(
+  Effect.catch((error) => Effect.logWarning("markers_not_written").pipe(Effect.annotateLogs({ problem: error.message })))
+)
