@@ -140,31 +140,31 @@ describe("Lanes", () => {
       assert.strictEqual(yield* Effect.flip(lanes.failure), "broken")
     }))
 
-  it.effect("let the piece in hand finish when they close, and begin no other", () =>
+  it.effect("let the pieces in hand finish when they close, and begin no other", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
-      const begun: Array<number> = []
-      const finished: Array<number> = []
-      let next = 0
+      const begun: Array<string> = []
+      const finished: Array<string> = []
       const lanes = yield* makeLanes({
-        concurrency: 1,
+        concurrency: 2,
         grace: "3 seconds",
-        work: Effect.fnUntraced(function*(_key: string) {
-          const item = next++
-          begun.push(item)
-          yield* Effect.sleep("1 second")
-          finished.push(item)
+        work: Effect.fnUntraced(function*(key: string) {
+          begun.push(key)
+          yield* Effect.sleep(key === "long" ? "2 seconds" : "1 second")
+          finished.push(key)
           return "more"
         })
       }).pipe(Scope.provide(scope))
       yield* lanes.open
-      yield* lanes.wake("a")
+      yield* lanes.wake("long")
+      yield* lanes.wake("short")
       yield* TestClock.adjust("500 millis")
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
-      yield* TestClock.adjust("500 millis")
+      yield* TestClock.adjust("1500 millis")
       yield* Fiber.join(closing)
       yield* TestClock.adjust("10 seconds")
-      assert.deepStrictEqual([begun, finished], [[0], [0]])
+      assert.deepStrictEqual(begun, ["long", "short"])
+      assert.deepStrictEqual(finished, ["short", "long"])
     }))
 
   it.effect("give up on a piece that does not finish within the grace", () =>
