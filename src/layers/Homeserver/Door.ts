@@ -1,0 +1,103 @@
+/** The homeserver's door to the network: the same answers over HTTP on loopback. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { Homeserver, type HomeserverAnswer, type HomeserverRequest } from "../Homeserver.ts"
+
+/** The door cannot be opened: the port is taken, or not ours to take. */
+export class DoorShut extends Schema.TaggedError<DoorShut>()("DoorShut", { port: Schema.Int, detail: Schema.String }) {
+  override get message() {
+    return `The sandbox homeserver cannot listen on port ${this.port} of this machine: ${this.detail}. Choose another port.`
+  }
+}
+
+export interface DoorOptions {
+  /** 0, the default, takes any free port. */
+  readonly port?: number
+}
+
+/** Where the homeserver is served. */
+export class Door extends Context.Service<Door, { readonly url: string }>()("homing/Homeserver/Door") {
+  static readonly layer = (options: DoorOptions = {}): Layer.Layer<Door, DoorShut, Homeserver> =>
+    Layer.effect(Door, openDoor(options))
+}
+
+const openDoor: (options: DoorOptions) => Effect.Effect<{ readonly url: string }, DoorShut, Homeserver | Scope.Scope> =
+  Effect.fn("Door.open")(function*({ port = 0 }: DoorOptions) {
+    const homeserver = yield* Homeserver
+    const server = createServer()
+    yield* Effect.acquireRelease(listen(server, port), () => close(server))
+    // Made after the socket, thus closed before it: open long polls end first.
+    const run = yield* FiberSet.makeRuntime<never>()
+    const address = server.address()
+    const url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : port}`
+    server.on("request", (request, response) => {
+      const chunks: Array<Buffer> = []
+      request.on("error", () => response.destroy())
+      request.on("data", (chunk: Buffer) => chunks.push(chunk))
+      request.on("end", () => {
+        const asked = requestOf(request, url, Buffer.concat(chunks).toString())
+        if (request.method === "OPTIONS") return write(response, { status: 204, body: "" })
+        if (asked === undefined) return write(response, notJson)
+        const fiber = run(homeserver.handle(asked))
+        fiber.addObserver((exit) => write(response, Exit.isSuccess(exit) ? exit.value : failed))
+        // A client that goes away ends its long poll.
+        response.on("close", () => fiber.interruptUnsafe())
+      })
+    })
+    return { url }
+  })
+
+const listen = (server: Server, port: number): Effect.Effect<void, DoorShut> =>
+  Effect.callback((resume) => {
+    server.once("error", (problem) => resume(Effect.fail(new DoorShut({ port, detail: problem.message }))))
+    server.listen(port, "127.0.0.1", () => resume(Effect.void))
+  })
+
+const close = (server: Server): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    server.close(() => resume(Effect.void))
+    server.closeAllConnections()
+  })
+
+const notJson: HomeserverAnswer = { status: 400, body: { errcode: "M_NOT_JSON", error: "Content not JSON." } }
+const failed: HomeserverAnswer = { status: 500, body: { errcode: "M_UNKNOWN", error: "Internal server error" } }
+
+/** The request as the model takes it; undefined when the body is no JSON. */
+const requestOf = (request: IncomingMessage, baseUrl: string, text: string): HomeserverRequest | undefined => {
+  const { pathname, searchParams } = new URL(request.url ?? "/", baseUrl)
+  const query = Object.fromEntries(searchParams)
+  const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1]
+  try {
+    const body: unknown = text === "" ? undefined : JSON.parse(text)
+    return { method: request.method ?? "GET", path: pathname, query, body, accessToken: bearer ?? query["access_token"], baseUrl }
+  } catch {
+    return undefined
+  }
+}
+
+/** Web clients ask from another origin (Client-Server API, "Web Browser Clients"). */
+const crossOrigin = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
+  "access-control-allow-headers": "X-Requested-With, Content-Type, Authorization"
+}
+
+const write = (response: ServerResponse, answer: HomeserverAnswer): void => {
+  if (response.destroyed || response.writableEnded) return
+  if (answer.broken === "reset") return void response.socket?.resetAndDestroy()
+  const isText = typeof answer.body === "string"
+  const status = answer.broken === "stalled" ? 200 : answer.status
+  response.writeHead(status, {
+    "content-type": isText ? "text/plain" : "application/json",
+    ...crossOrigin,
+    ...answer.headers
+  })
+  if (answer.broken === "stalled") return void response.write("{\"")
+  response.end(isText ? answer.body : JSON.stringify(answer.body))
+}

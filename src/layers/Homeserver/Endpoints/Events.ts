@@ -1,0 +1,181 @@
+/** Messages: sending and redacting them, reading them back, and what is shown beside them. */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { announce, type Json, positionOfToken, type Room, type StoredEvent, timelineToken } from "../Model.ts"
+import { badParam, forbidden, notFound } from "../Refusal.ts"
+import { horizonOf, redact, requireJoined, roomOf, send, stateAt } from "../Rooms.ts"
+import { at, type Call, route, routeBody } from "../Router.ts"
+import { clientEvent, EventFilter, newest, oldest, pageSize } from "../Timeline.ts"
+
+const Content = Schema.Record(Schema.String, Schema.Unknown)
+
+/** Does a thing once: asked again by the same device, at the same endpoint, with the same transaction id, it tells what came of it. */
+const once = (call: Call, run: () => StoredEvent): Json => {
+  const known = call.device.transactions.get(call.request.path)
+  if (known !== undefined) return { event_id: known }
+  const { eventId } = run()
+  call.device.transactions.set(call.request.path, eventId)
+  return { event_id: eventId }
+}
+
+const draftOf = (call: Call, type: string, content: Json) => ({
+  type,
+  content,
+  sender: call.user.userId,
+  sentBy: { device: call.device, transaction: at(call).transaction }
+})
+
+/** A room that the caller may look into, and how far. */
+const visible = (call: Call): { readonly room: Room; readonly horizon: number } => {
+  const room = roomOf(call.world, at(call).room)
+  return { room, horizon: horizonOf(call.world, room, call.user.userId) }
+}
+
+const visibleEvent = (call: Call): StoredEvent => {
+  const { horizon, room } = visible(call)
+  const event = call.world.events.get(at(call).event)
+  if (event === undefined || event.roomId !== room.roomId || event.position > horizon) throw notFound("Event not found.")
+  return event
+}
+
+const decodeFilter = Schema.decodeUnknownResult(Schema.fromJsonString(EventFilter))
+
+const filterOf = (text: string | undefined): EventFilter => {
+  const filter = decodeFilter(text ?? "{}")
+  if (Result.isFailure(filter)) throw badParam("M_BAD_JSON", filter.failure.message)
+  return filter.success
+}
+
+const limitOf = (call: Call): number => {
+  const limit = Number(call.request.query["limit"] ?? "10")
+  if (!Number.isInteger(limit) || limit < 0) throw badParam("M_INVALID_PARAM", "limit must be a whole number")
+  return pageSize(limit)
+}
+
+/** Pages through a room. `end` is left out only where the room has no more, as the specification and Synapse have it. */
+const messages = (call: Call): Json => {
+  const { device, now, request: { query }, world } = call
+  const { horizon, room } = visible(call)
+  const backwards = query["dir"] === "b"
+  if (!backwards && query["dir"] !== "f") throw badParam("M_MISSING_PARAM", "dir must be b or f")
+  const from = query["from"] === undefined ? (backwards ? horizon : 0) : positionOfToken(world, query["from"])
+  const to = query["to"] === undefined ? (backwards ? 0 : horizon) : positionOfToken(world, query["to"])
+  const filter = filterOf(query["filter"])
+  const limit = limitOf(call)
+  const page = backwards ?
+    newest(room, { after: to, upTo: Math.min(from, horizon) }, filter, limit) :
+    oldest(room, { after: from, upTo: Math.min(to, horizon) }, filter, limit)
+  const ordered = backwards ? page.events.toReversed() : page.events
+  const last = ordered.at(-1)
+  const hasMore = last !== undefined && (backwards ? last !== room.events[0] : last.position < horizon)
+  return {
+    start: query["from"] ?? timelineToken(from),
+    ...(hasMore ? { end: timelineToken(backwards ? last.position - 1 : last.position) } : {}),
+    chunk: ordered.map((event) => clientEvent(event, device, now))
+  }
+}
+
+const context = (call: Call): Json => {
+  const { device, now } = call
+  const { horizon, room } = visible(call)
+  const event = visibleEvent(call)
+  const half = Math.floor(limitOf(call) / 2)
+  const before = newest(room, { after: 0, upTo: event.position - 1 }, {}, half).events
+  const after = oldest(room, { after: event.position, upTo: horizon }, {}, half).events
+  const render = (shown: StoredEvent) => clientEvent(shown, device, now)
+  return {
+    event: render(event),
+    events_before: before.toReversed().map(render),
+    events_after: after.map(render),
+    start: timelineToken((before[0] ?? event).position - 1),
+    end: timelineToken((after.at(-1) ?? event).position),
+    state: stateAt(room, (after.at(-1) ?? event).position).map(render)
+  }
+}
+
+const Typing = Schema.Struct({ typing: Schema.Boolean, timeout: Schema.optional(Schema.Number) })
+
+const setTyping = (call: Call, body: typeof Typing.Type): Json => {
+  const { now, user, world } = call
+  const room = roomOf(world, at(call).room)
+  requireJoined(room, user.userId)
+  const typing = new Map([...room.typing.value].filter(([userId, until]) => until > now && userId !== user.userId))
+  if (body.typing) typing.set(user.userId, now + (body.timeout ?? 30_000))
+  room.typing = { position: ++world.position, value: typing }
+  for (const userId of room.joined) announce(world, room, userId)
+  return {}
+}
+
+const setReceipt = (call: Call, room: Room, type: string, eventId: string, threadId: string | undefined): void => {
+  const { now, user, world } = call
+  requireJoined(room, user.userId)
+  const value = { userId: user.userId, eventId, type, threadId, at: now }
+  room.receipts.set(`${user.userId} ${type} ${threadId ?? ""}`, { position: ++world.position, value })
+  for (const userId of type === "m.read.private" ? [user.userId] : room.joined) announce(world, room, userId)
+}
+
+const setRoomAccountData = (call: Call, room: Room, type: string, value: Json): void => {
+  const { user, world } = call
+  const ofUser = room.accountData.get(user.userId) ?? new Map()
+  ofUser.set(type, { position: ++world.position, value: structuredClone(value) })
+  room.accountData.set(user.userId, ofUser)
+  announce(world, room, user.userId)
+}
+
+const ReadMarkers = Schema.Struct({
+  "m.fully_read": Schema.optional(Schema.String),
+  "m.read": Schema.optional(Schema.String),
+  "m.read.private": Schema.optional(Schema.String)
+})
+
+const setReadMarkers = (call: Call, body: typeof ReadMarkers.Type): Json => {
+  const room = roomOf(call.world, at(call).room)
+  requireJoined(room, call.user.userId)
+  if (body["m.fully_read"] !== undefined) setRoomAccountData(call, room, "m.fully_read", { event_id: body["m.fully_read"] })
+  for (const type of ["m.read", "m.read.private"] as const) {
+    const eventId = body[type]
+    if (eventId !== undefined) setReceipt(call, room, type, eventId, undefined)
+  }
+  return {}
+}
+
+const rooms = "/_matrix/client/v3/rooms/{roomId}"
+
+export const eventRoutes = [
+  routeBody("PUT", `${rooms}/send/{type}/{txnId}`, Content, (call, content) =>
+    once(call, () => send(call.world, roomOf(call.world, at(call).room), draftOf(call, at(call).type, content), call.now))),
+  routeBody("PUT", `${rooms}/redact/{eventId}/{txnId}`, Content, (call, content) =>
+    once(call, () => {
+      const draft = draftOf(call, "m.room.redaction", content)
+      return redact(call.world, roomOf(call.world, at(call).room), draft, at(call).event, call.now)
+    })),
+  route("GET", `${rooms}/event/{eventId}`, (call) => clientEvent(visibleEvent(call), call.device, call.now)),
+  route("GET", `${rooms}/context/{eventId}`, context),
+  route("GET", `${rooms}/messages`, messages),
+  routeBody("PUT", `${rooms}/typing/{userId}`, Typing, setTyping),
+  routeBody(
+    "POST",
+    `${rooms}/receipt/{type}/{eventId}`,
+    Schema.Struct({ thread_id: Schema.optional(Schema.String) }),
+    (call, body) => {
+      setReceipt(call, roomOf(call.world, at(call).room), at(call).type, at(call).event, body.thread_id)
+      return {}
+    }
+  ),
+  routeBody("POST", `${rooms}/read_markers`, ReadMarkers, setReadMarkers),
+  routeBody("PUT", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", Content, (call, content) => {
+    setRoomAccountData(ownData(call), roomOf(call.world, at(call).room), at(call).type, content)
+    return {}
+  }),
+  route("GET", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", (call) => {
+    const stored = call.world.rooms.get(at(call).room)?.accountData.get(ownData(call).user.userId)?.get(at(call).type)
+    if (stored === undefined) throw notFound("Room account data not found")
+    return stored.value
+  })
+]
+
+/** Account data is private: everybody has only the own. */
+export const ownData = (call: Call): Call => {
+  if (at(call).user !== call.user.userId) throw forbidden("Cannot use the account data of somebody else")
+  return call
+}
