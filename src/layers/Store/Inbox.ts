@@ -1,7 +1,6 @@
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { ReferenceCode, RoomId, UserId } from "../../domain/Ids.ts"
 import type { Settlement } from "../../domain/Settlement.ts"
@@ -86,18 +85,15 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
   return {
     ingest: Effect.fn("Store.inbox.ingest")(function*(batch) {
       const now = yield* Clock.currentTimeMillis
-      const [messages, invites] = Arr.partition(
-        [
-          ...batch.rows.map((row) => values(row, now)),
-          ...batch.ignored.map(({ reason, row }) => values(row, now, reason))
-        ],
-        (row) => row.kind === "invite" ? Result.succeed(row) : Result.fail(row)
-      )
+      const rows = [
+        ...batch.rows.map((row) => values(row, now)),
+        ...batch.ignored.map(({ reason, row }) => values(row, now, reason))
+      ]
       yield* db.transaction(Effect.gen(function*() {
-        for (const rows of Arr.chunksOf(messages, rowsPerInsert)) {
-          yield* db.run(sql`INSERT INTO inbox ${sql.insert(rows)} ON CONFLICT (key) DO NOTHING`)
+        for (const messages of Arr.chunksOf(rows.filter((row) => row.kind === "message"), rowsPerInsert)) {
+          yield* db.run(sql`INSERT INTO inbox ${sql.insert(messages)} ON CONFLICT (key) DO NOTHING`)
         }
-        for (const invite of invites) yield* putInvite(invite)
+        for (const row of rows) if (row.kind === "invite") yield* putInvite(row)
         yield* settleEchoes(db, batch.echoes)
         yield* db.run(sql`
           INSERT INTO cursor ${sql.insert({ id: 1, token: batch.cursor })}
@@ -108,7 +104,7 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
     pendingRooms: allRows(
       db,
       Room,
-      sql`SELECT room_id FROM inbox WHERE state = 'pending' GROUP BY room_id ORDER BY min(received_at), min(seq)`
+      sql`SELECT room_id FROM inbox WHERE state = 'pending' GROUP BY room_id ORDER BY min(seq)`
     ).pipe(Effect.map((rows) => rows.map((row) => row.room_id)), Effect.withSpan("Store.inbox.pendingRooms")),
 
     // Counted by the statement that reads it: a message that kills the process has been counted before it can.

@@ -1,0 +1,332 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import { ChatId, DeviceId, EventId, ReferenceCode, SyncToken, TransactionId, UserId } from "../../../src/domain/Ids.ts"
+import { answered, ignored } from "../../../src/domain/Settlement.ts"
+import { AppConfig } from "../../../src/layers/AppConfig.ts"
+import { Store } from "../../../src/layers/Store.ts"
+import {
+  ada,
+  batch,
+  bot,
+  bound,
+  chat,
+  invite,
+  message,
+  reply,
+  report,
+  roomA,
+  roomB,
+  session,
+  temporaryDirectory
+} from "./Samples.ts"
+
+const onDisk = Layer.unwrap(
+  Effect.map(temporaryDirectory, (dataDir) => Store.layer.pipe(Layer.provide(AppConfig.layerTest({ dataDir }))))
+)
+
+const problemOf = <A, E extends { readonly problem: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), (error) => error.problem)
+
+describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)("the store %s", (_, layer) => {
+  const test = <E>(name: string, body: (store: Store["Service"]) => Effect.Effect<void, E>) =>
+    it.effect(name, () => Effect.provide(Effect.flatMap(Store, body), layer))
+
+  describe("session", () => {
+    test("knows nothing at first", Effect.fnUntraced(function*(store) {
+      assert.isUndefined(yield* store.session.load)
+      assert.isUndefined(yield* store.session.deviceId)
+      assert.isUndefined(yield* store.cursor)
+    }))
+
+    test("loads what was saved last", Effect.fnUntraced(function*(store) {
+      yield* store.session.save(session)
+      yield* store.session.save({ ...session, accessToken: Redacted.make("syt_new") })
+      const loaded = yield* store.session.load
+      assert.strictEqual(loaded && Redacted.value(loaded.accessToken), "syt_new")
+      assert.strictEqual(loaded?.userId, bot)
+      assert.strictEqual(loaded?.homeserverUrl, session.homeserverUrl)
+    }))
+
+    test("keeps the device when it forgets the token", Effect.fnUntraced(function*(store) {
+      yield* store.session.save(session)
+      yield* store.session.forgetToken
+      assert.isUndefined(yield* store.session.load)
+      assert.strictEqual(yield* store.session.deviceId, session.deviceId)
+    }))
+
+    test("forgets the device and takes a new one", Effect.fnUntraced(function*(store) {
+      yield* store.session.save(session)
+      yield* store.session.forgetDevice
+      assert.isUndefined(yield* store.session.load)
+      assert.isUndefined(yield* store.session.deviceId)
+      yield* store.session.save({ ...session, deviceId: DeviceId.make("HOMING2") })
+      assert.strictEqual(yield* store.session.deviceId, "HOMING2")
+    }))
+
+    test("refuses another account and keeps the first", Effect.fnUntraced(function*(store) {
+      yield* store.session.save(session)
+      yield* store.session.forgetDevice
+      const other = { ...session, userId: UserId.make("@other:example.org") }
+      assert.strictEqual(yield* problemOf(store.session.save(other)), "other_account")
+      yield* store.session.save(session)
+    }))
+  })
+
+  describe("chats", () => {
+    test("gives a chat back as it was put, bound or not", Effect.fnUntraced(function*(store) {
+      const shown = bound("shown", roomA, { archived: true, createdAt: 1.5, markerRevision: 3, revision: 4 })
+      const hidden = chat("hidden", { detached: "room_gone", createdAt: 1e18 })
+      yield* store.chats.put(shown)
+      yield* store.chats.put(hidden)
+      assert.deepStrictEqual(yield* store.chats.byId(shown.id), shown)
+      assert.deepStrictEqual(yield* store.chats.byId(hidden.id), hidden)
+      assert.deepStrictEqual(yield* store.chats.byRoom(roomA), shown)
+      assert.isUndefined(yield* store.chats.byRoom(roomB))
+      assert.isUndefined(yield* store.chats.byId(ChatId.make("nobody")))
+      assert.deepStrictEqual((yield* store.chats.all).map((_) => _.id).sort(), [hidden.id, shown.id])
+    }))
+
+    test("replaces a chat of the same id", Effect.fnUntraced(function*(store) {
+      yield* store.chats.put(bound("one", roomA))
+      yield* store.chats.put(bound("one", roomB, { title: "New", revision: 2 }))
+      assert.isUndefined(yield* store.chats.byRoom(roomA))
+      assert.strictEqual((yield* store.chats.byRoom(roomB))?.title, "New")
+      assert.lengthOf(yield* store.chats.all, 1)
+    }))
+
+    test("shows one chat in a room at most", Effect.fnUntraced(function*(store) {
+      yield* store.chats.put(bound("one", roomA))
+      assert.strictEqual(yield* problemOf(store.chats.put(bound("two", roomA))), "failed")
+      assert.strictEqual((yield* store.chats.byRoom(roomA))?.id, "one")
+      assert.lengthOf(yield* store.chats.all, 1)
+    }))
+  })
+
+  describe("reports", () => {
+    test("keeps the last hundred, the newest first", Effect.fnUntraced(function*(store) {
+      yield* Effect.forEach(Array.from({ length: 103 }, (_, n) => report(n)), store.reports.append, { discard: true })
+      assert.deepStrictEqual(yield* store.reports.latest(2), [report(102), report(101)])
+      const all = yield* store.reports.latest(1000)
+      assert.lengthOf(all, 100)
+      assert.strictEqual(all.at(-1)?.startedAt, 3)
+    }))
+  })
+
+  describe("inbox", () => {
+    test("keeps rows, and the cursor with them", Effect.fnUntraced(function*(store) {
+      yield* TestClock.setTime(7000)
+      yield* store.inbox.ingest(batch([message("$1"), message("$2", roomB)], { cursor: SyncToken.make("s7") }))
+      assert.strictEqual(yield* store.cursor, "s7")
+      assert.deepStrictEqual(yield* store.inbox.find("$1"), {
+        key: "$1",
+        roomId: roomA,
+        sender: ada,
+        state: "pending",
+        reason: undefined,
+        code: undefined,
+        receivedAt: 7000,
+        settledAt: undefined
+      })
+      assert.isUndefined(yield* store.inbox.find("$3"))
+    }))
+
+    test("takes more rows than one statement holds", Effect.fnUntraced(function*(store) {
+      yield* store.inbox.ingest(batch(Array.from({ length: 1234 }, (_, n) => message(`$${n}`))))
+      assert.strictEqual((yield* store.inbox.counts).pending, 1234)
+    }))
+
+    test("lists rooms by who waits the longest", Effect.fnUntraced(function*(store) {
+      yield* store.inbox.ingest(batch([message("$1", roomB), message("$2"), message("$3", roomB)]))
+      assert.deepStrictEqual(yield* store.inbox.pendingRooms, [roomB, roomA])
+      yield* store.inbox.settle("$1", answered([]))
+      assert.deepStrictEqual(yield* store.inbox.pendingRooms, [roomA, roomB])
+    }))
+
+    test("begins with the oldest row and counts every attempt", Effect.fnUntraced(function*(store) {
+      yield* store.inbox.ingest(batch([message("$1"), message("$2")]))
+      assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$1"), attempts: 1 })
+      assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 2)
+      yield* store.inbox.settle("$1", answered([]))
+      assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$2"), attempts: 1 })
+      assert.isUndefined(yield* store.inbox.begin(roomB))
+    }))
+
+    test("inserts nothing for a message that it knows, settled or not", Effect.fnUntraced(function*(store) {
+      yield* store.inbox.ingest(batch([message("$1"), message("$2"), message("$2")]))
+      yield* store.inbox.settle("$1", answered([reply("t1")]))
+      yield* store.inbox.ingest(batch([message("$1"), message("$2")], {
+        ignored: [{ row: message("$1"), reason: "edit" }],
+        cursor: SyncToken.make("s2")
+      }))
+      assert.deepStrictEqual(yield* store.inbox.counts, { pending: 1, answered: 1, ignored: 0, failed: 0 })
+      assert.strictEqual(yield* store.cursor, "s2")
+    }))
+
+    test("settles on arrival what is ignored, and keeps the reason", Effect.fnUntraced(function*(store) {
+      yield* TestClock.setTime(50)
+      yield* store.inbox.ingest(batch([], { ignored: [{ row: message("$1"), reason: "notice" }] }))
+      const found = yield* store.inbox.find("$1")
+      assert.deepInclude(found, { state: "ignored", reason: "notice", receivedAt: 50, settledAt: 50 })
+      assert.isUndefined(yield* store.inbox.begin(roomA))
+    }))
+
+    test("settles with reason, code and time", Effect.fnUntraced(function*(store) {
+      yield* store.inbox.ingest(batch([message("$1"), message("$2"), message("$3")]))
+      yield* TestClock.setTime(90)
+      const code = ReferenceCode.make("ABCDEFGH")
+      yield* store.inbox.settle("$1", ignored("edit"))
+      yield* store.inbox.settle("$2", { _tag: "Failed", code, problem: "it broke", replies: [reply("t2")] })
+      yield* store.inbox.settle("$3", answered([reply("t3")]))
+      assert.deepInclude(yield* store.inbox.find("$1"), { state: "ignored", reason: "edit", settledAt: 90 })
+      assert.deepInclude(yield* store.inbox.find("$2"), { state: "failed", reason: "it broke", code, settledAt: 90 })
+      assert.deepInclude(yield* store.inbox.find("$3"), { state: "answered", reason: undefined, code: undefined })
+      assert.deepStrictEqual(yield* store.inbox.counts, { pending: 0, answered: 1, ignored: 1, failed: 1 })
+      assert.strictEqual((yield* store.outbox.counts).pending, 2)
+    }))
+
+    test("changes nothing when a key is settled twice", Effect.fnUntraced(function*(store) {
+      yield* store.inbox.ingest(batch([message("$1")]))
+      yield* store.inbox.settle("$1", answered([reply("t1")]))
+      yield* store.inbox.settle("$1", answered([reply("t1"), reply("t2")]))
+      yield* store.inbox.settle("$1", ignored("edit"))
+      yield* store.inbox.settle("$unknown", answered([reply("t3")]))
+      assert.strictEqual((yield* store.inbox.find("$1"))?.state, "answered")
+      assert.deepStrictEqual(yield* store.outbox.counts, { pending: 1, sent: 0, dead: 0 })
+    }))
+
+    test("opens an invite again that comes again, unless it still waits", Effect.fnUntraced(function*(store) {
+      yield* store.inbox.ingest(batch([invite(roomA)]))
+      assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...invite(roomA), attempts: 1 })
+      yield* store.inbox.ingest(batch([invite(roomA)]))
+      assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 2)
+      yield* store.inbox.settle(invite(roomA).key, answered([]))
+      yield* store.inbox.ingest(batch([invite(roomA, bot)]))
+      const again = yield* store.inbox.begin(roomA)
+      assert.deepInclude(again, { sender: bot, attempts: 1 })
+      assert.deepStrictEqual(yield* store.inbox.counts, { pending: 1, answered: 0, ignored: 0, failed: 0 })
+    }))
+
+    test("remembers the crashes of an invite that failed, and no ordinary failure", Effect.fnUntraced(function*(store) {
+      const failed = { _tag: "Failed", code: ReferenceCode.make("ABCDEFGH"), problem: "crashed", replies: [] } as const
+      yield* store.inbox.ingest(batch([invite(roomA)]))
+      for (let n = 0; n < 4; n++) yield* store.inbox.begin(roomA)
+      yield* store.inbox.settle(invite(roomA).key, failed)
+      yield* store.inbox.ingest(batch([invite(roomA)]))
+      assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 4)
+      yield* store.inbox.ingest(batch([invite(roomB)]))
+      yield* store.inbox.begin(roomB)
+      yield* store.inbox.settle(invite(roomB).key, failed)
+      yield* store.inbox.ingest(batch([invite(roomB)]))
+      assert.strictEqual((yield* store.inbox.begin(roomB))?.attempts, 1)
+    }))
+
+    test("records a repeated invite that is now ignored", Effect.fnUntraced(function*(store) {
+      yield* store.inbox.ingest(batch([invite(roomA)]))
+      yield* store.inbox.settle(invite(roomA).key, answered([]))
+      yield* store.inbox.ingest(batch([], { ignored: [{ row: invite(roomA, bot), reason: "invite_not_allowed" }] }))
+      assert.deepInclude(yield* store.inbox.find(invite(roomA).key), { state: "ignored", reason: "invite_not_allowed" })
+    }))
+  })
+
+  describe("outbox", () => {
+    const settled = Effect.fnUntraced(function*(store: Store["Service"]) {
+      yield* store.inbox.ingest(batch([message("$1"), message("$2", roomB), message("$3")]))
+      yield* store.inbox.settle("$2", answered([reply("b1", roomB)]))
+      yield* store.inbox.settle("$1", answered([reply("a1"), reply("a2")]))
+      yield* store.inbox.settle("$3", answered([reply("a3")]))
+    })
+    const t = (id: string) => TransactionId.make(id)
+    const e = (id: string) => EventId.make(id)
+
+    test("gives messages in the order in which they were settled", Effect.fnUntraced(function*(store) {
+      yield* settled(store)
+      assert.deepStrictEqual(yield* store.outbox.pendingRooms, [roomB, roomA])
+      assert.deepInclude(yield* store.outbox.next(roomA), { message: reply("a1"), attempts: 1 })
+      assert.deepInclude(yield* store.outbox.next(roomA), { message: reply("a1"), attempts: 2 })
+      yield* store.outbox.sent(t("a1"), e("$a1"))
+      assert.deepInclude(yield* store.outbox.next(roomA), { message: reply("a2"), attempts: 1 })
+      yield* store.outbox.dead(t("a2"), "forbidden")
+      assert.strictEqual((yield* store.outbox.next(roomA))?.message.transactionId, "a3")
+      yield* store.outbox.sent(t("a3"), e("$a3"))
+      assert.isUndefined(yield* store.outbox.next(roomA))
+      assert.deepStrictEqual(yield* store.outbox.pendingRooms, [roomB])
+      assert.deepStrictEqual(yield* store.outbox.counts, { pending: 1, sent: 2, dead: 1 })
+    }))
+
+    test("knows the events that it sent", Effect.fnUntraced(function*(store) {
+      yield* settled(store)
+      assert.isFalse(yield* store.outbox.hasSent(e("$a1")))
+      yield* store.outbox.sent(t("a1"), e("$a1"))
+      assert.isTrue(yield* store.outbox.hasSent(e("$a1")))
+    }))
+
+    test("counts an own echo as sent, also of a message that was given up", Effect.fnUntraced(function*(store) {
+      yield* settled(store)
+      yield* store.outbox.dead(t("a2"), "forbidden")
+      yield* store.inbox.ingest(batch([], {
+        echoes: [
+          { transactionId: t("a1"), eventId: e("$a1") },
+          { transactionId: t("a2"), eventId: e("$a2") },
+          { transactionId: t("not-ours"), eventId: e("$x") }
+        ]
+      }))
+      assert.deepStrictEqual(yield* store.outbox.counts, { pending: 2, sent: 2, dead: 0 })
+      assert.isTrue(yield* store.outbox.hasSent(e("$a2")))
+      assert.isFalse(yield* store.outbox.hasSent(e("$x")))
+    }))
+
+    test("does not take back what was sent", Effect.fnUntraced(function*(store) {
+      yield* settled(store)
+      yield* store.outbox.sent(t("a1"), e("$a1"))
+      yield* store.outbox.dead(t("a1"), "late")
+      yield* store.outbox.sent(t("a1"), e("$other"))
+      assert.strictEqual((yield* store.outbox.counts).sent, 1)
+      assert.isTrue(yield* store.outbox.hasSent(e("$a1")))
+    }))
+
+    test("never holds a transaction id twice", Effect.fnUntraced(function*(store) {
+      yield* settled(store)
+      yield* store.inbox.ingest(batch([message("$4")]))
+      yield* store.inbox.settle("$4", answered([reply("a1"), reply("a4")]))
+      assert.strictEqual((yield* store.outbox.counts).pending, 5)
+    }))
+  })
+
+  describe("transaction", () => {
+    test("keeps all or nothing", Effect.fnUntraced(function*(store) {
+      const failing = store.chats.put(chat("one")).pipe(
+        Effect.andThen(store.inbox.ingest(batch([message("$1")]))),
+        Effect.andThen(Effect.fail("enough"))
+      )
+      assert.strictEqual(yield* Effect.flip(store.transaction(failing)), "enough")
+      assert.lengthOf(yield* store.chats.all, 0)
+      assert.isUndefined(yield* store.cursor)
+      yield* store.transaction(store.chats.put(chat("two")))
+      assert.lengthOf(yield* store.chats.all, 1)
+    }))
+
+    test("undoes an inner transaction alone", Effect.fnUntraced(function*(store) {
+      yield* store.transaction(Effect.gen(function*() {
+        yield* store.chats.put(chat("outer"))
+        yield* store.chats.put(chat("inner")).pipe(
+          Effect.andThen(Effect.fail("enough")),
+          store.transaction,
+          Effect.ignore
+        )
+      }))
+      assert.deepStrictEqual((yield* store.chats.all).map((_) => _.id), [ChatId.make("outer")])
+    }))
+
+    test("lets no other fiber write into it", Effect.fnUntraced(function*(store) {
+      const rolledBack = store.chats.put(chat("lost")).pipe(
+        Effect.andThen(Effect.yieldNow),
+        Effect.andThen(Effect.fail("enough")),
+        store.transaction,
+        Effect.ignore
+      )
+      yield* Effect.all([rolledBack, store.chats.put(chat("kept"))], { concurrency: 2 })
+      assert.deepStrictEqual((yield* store.chats.all).map((_) => _.id), [ChatId.make("kept")])
+    }))
+  })
+})
