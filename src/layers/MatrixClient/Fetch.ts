@@ -1,0 +1,124 @@
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Random from "effect/Random"
+import { type Bounds, exchange, NoAnswer, ordinaryBody, retryAfterOf, syncBody } from "./Exchange.ts"
+import { field, textField } from "./Json.ts"
+
+/** What the sync wants to know of its requests, and to say about them. Called from inside the SDK's promises: none throws. */
+export interface SyncHooks {
+  /** No batch has reached the gate yet: `/sync` has to ask for the full state. */
+  readonly isFirst: () => boolean
+  /** A request of the loop began or ended. */
+  readonly onSign: () => void
+  /** A request of the loop did not bring what it was to bring. */
+  readonly onProblem: (detail: string) => void
+  /** The server does not know the `since` of the first request. */
+  readonly onUnknownCursor: () => void
+}
+
+type Kind = "sync" | "loop" | "repeatable" | "once"
+
+/** What the SDK retries by itself is left to it; what may be sent twice without harm is retried here. */
+const kindOf = (method: string, path: string): Kind => {
+  if (/\/v3\/sync$/.test(path)) return "sync"
+  if (/\/(?:versions|pushrules\/|filter(?:\/[^/]+)?)$/.test(path)) return "loop"
+  if (method === "GET") return "repeatable"
+  // With a transaction id in the path the server drops the second one; account data and typing are the same twice.
+  return method === "PUT" && /\/(?:send|redact|sendToDevice|account_data|typing)\//.test(path) ? "repeatable" : "once"
+}
+
+const maximumAttempts = 4
+/** A longer wait is for the caller to plan: the answer is handed on. */
+const longestWait = 10_000
+
+const bodyOf = (response: Response) =>
+  Effect.promise(() => response.clone().json().catch(() => undefined) as Promise<unknown>)
+
+const pauseAfter = Effect.fnUntraced(function*(attempt: number, response: Response | undefined) {
+  if (response?.status === 429) {
+    const now = yield* Clock.currentTimeMillis
+    const hint = field(yield* bodyOf(response), "retry_after_ms")
+    const wait = retryAfterOf(response.headers.get("retry-after"), now) ?? (typeof hint === "number" ? hint : 1000)
+    return wait <= longestWait ? Math.max(wait, 0) : undefined
+  }
+  return Math.round(250 * 2 ** attempt * (0.5 + (yield* Random.next)))
+})
+
+/**
+ * The `fetch` of a Matrix client. The SDK's own ignores its time-out once the headers are there, retries nothing and
+ * never sends `full_state`. Requests end with the scope.
+ */
+export const make = Effect.fnUntraced(function*(options: {
+  readonly syncTimeout: Duration.Duration
+  /** The first `/sync` of a large account takes the server long: it has this much time. */
+  readonly firstSyncDeadline: Duration.Duration
+  readonly hooks: SyncHooks | undefined
+  readonly fetch?: typeof globalThis.fetch
+}) {
+  const run = yield* FiberSet.makeRuntimePromise<never, Response, NoAnswer>()
+  const { hooks } = options
+  const fetch = options.fetch ?? globalThis.fetch
+  const longPoll = Duration.sum(options.syncTimeout, Duration.seconds(30))
+
+  const boundsOf = (kind: Kind): Bounds => ({
+    deadline: kind === "sync"
+      ? (hooks?.isFirst() ?? false) ? Duration.max(longPoll, options.firstSyncDeadline) : longPoll
+      : Duration.seconds(30),
+    limit: kind === "sync" ? syncBody : ordinaryBody,
+    redirects: "same-origin"
+  })
+
+  const repeated = Effect.fnUntraced(function*(kind: Kind, url: URL, init: RequestInit) {
+    for (let attempt = 0;; attempt++) {
+      const answer = yield* Effect.result(exchange(fetch, url, init, boundsOf(kind)))
+      const response = answer._tag === "Success" ? answer.success : undefined
+      const again = response === undefined || response.status >= 500 || response.status === 429
+      const mayRepeat = kind === "repeatable" || (kind === "sync" && response?.status === 429)
+      const final = answer._tag === "Failure" && answer.failure.final
+      const pause = again && mayRepeat && !final && attempt + 1 < maximumAttempts
+        ? yield* pauseAfter(attempt, response)
+        : undefined
+      if (pause === undefined) return yield* Effect.fromResult(answer)
+      yield* Effect.sleep(Duration.millis(pause))
+    }
+  })
+
+  const ofLoop = Effect.fnUntraced(function*(kind: Kind, url: URL, init: RequestInit, hooks: SyncHooks) {
+    const first = kind === "sync" && hooks.isFirst()
+    if (first) url.searchParams.set("full_state", "true")
+    hooks.onSign()
+    const response = yield* repeated(kind, url, init).pipe(
+      Effect.tapError(({ detail }) => Effect.sync(() => hooks.onProblem(detail))),
+      Effect.ensuring(Effect.sync(hooks.onSign))
+    )
+    if (!response.ok) {
+      const body = yield* bodyOf(response)
+      const errcode = textField(body, "errcode")
+      if (first && url.searchParams.has("since") && response.status === 400 && errcode === "M_UNKNOWN") {
+        hooks.onUnknownCursor()
+      } else {
+        const words = errcode === undefined ? "without a Matrix error" : `(${errcode})`
+        hooks.onProblem(`${url.pathname} gives HTTP ${response.status} ${words}.`)
+      }
+    }
+    return response
+  })
+
+  const fetchFn: typeof globalThis.fetch = (resource, init = {}) => {
+    const url = new URL(resource instanceof Request ? resource.url : resource)
+    const kind = kindOf(init.method ?? "GET", url.pathname)
+    // The abort signal belongs to the run below, which also counts it while nothing is on the wire.
+    const { signal, ...rest } = init
+    const request = hooks !== undefined && (kind === "sync" || kind === "loop")
+      ? ofLoop(kind, url, rest, hooks)
+      : repeated(kind, url, rest)
+    return run(request, signal ? { signal } : {}).catch((thrown: unknown) => {
+      // The words that the SDK's callers see; an abort must keep its name, or the SDK takes it for a lost connection.
+      if (thrown instanceof NoAnswer) throw new TypeError(thrown.detail)
+      throw new DOMException("The request was aborted.", "AbortError")
+    })
+  }
+  return fetchFn
+})

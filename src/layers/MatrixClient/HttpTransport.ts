@@ -1,0 +1,99 @@
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { type Bounds, exchange, NoAnswer, ordinaryBody, retryAfterOf, smallBody } from "./Exchange.ts"
+import { field, record, textField } from "./Json.ts"
+import { Transport } from "./Transport.ts"
+
+const asking: Bounds = { deadline: Duration.seconds(20), limit: smallBody, redirects: "any" }
+const signing: Bounds = { deadline: Duration.seconds(30), limit: ordinaryBody, redirects: "same-origin" }
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const get = (url: URL) =>
+  Effect.gen(function*() {
+    const response = yield* exchange(globalThis.fetch, url, { headers: { Accept: "application/json" } }, asking)
+    const body = yield* Effect.promise(() => response.text())
+    return { status: response.status, body: parse(body), html: /^\s*</.test(body) }
+  })
+
+const busy = (status: number) => status >= 500 || status === 429
+
+/** A base URL without a slash at its end, so that a path can follow. */
+const baseOf = (url: URL): string => `${url.origin}${url.pathname.replace(/\/+$/, "")}`
+
+/** Plain HTTP is for this machine only. */
+const schemeFor = (server: string): string => /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(server) ? "http" : "https"
+
+const versionsPath = "/_matrix/client/versions"
+
+const check = Effect.fn("HttpTransport.check")(function*(base: string) {
+  const { body, html, status } = yield* get(new URL(base + versionsPath))
+  if (busy(status)) return yield* new NoAnswer({ detail: `it answers with HTTP ${status}.`, final: false })
+  if (status === 200 && Array.isArray(field(body, "versions"))) return base
+  const what = html ? "a web page" : record(body) === undefined ? "something that is no JSON" : "other JSON"
+  return yield* new NoAnswer({
+    detail: `something answers there, but it is no Matrix homeserver: ${versionsPath} gives HTTP ${status} with ${what}.`,
+    final: true
+  })
+})
+
+/** Client-Server API, "Well-known URI": 404 means that the server name itself is the address. */
+const discover = Effect.fn("HttpTransport.discover")(function*(server: string) {
+  const origin = `${schemeFor(server)}://${server}`
+  const { body, status } = yield* get(new URL(`${origin}/.well-known/matrix/client`))
+  if (status === 404) return origin
+  if (busy(status)) return yield* new NoAnswer({ detail: `its discovery file gives HTTP ${status}.`, final: false })
+  const url = textField(field(body, "m.homeserver"), "base_url")
+  if (url === undefined || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    return yield* new NoAnswer({
+      detail: `${origin}/.well-known/matrix/client names no usable homeserver (HTTP ${status}).`,
+      final: true
+    })
+  }
+  return baseOf(new URL(url))
+})
+
+/** Over HTTP, with a connection of its own for every request. */
+export const layer = Layer.succeed(
+  Transport,
+  Transport.of({
+    locate: Effect.fn("Transport.locate")(function*(known, server) {
+      if (known !== undefined) return yield* check(baseOf(new URL(known)))
+      if (server === undefined) return yield* new NoAnswer({ detail: "no address is configured.", final: true })
+      return yield* check(yield* discover(server))
+    }),
+    send: Effect.fn("Transport.send")(function*(request) {
+      const headers: Record<string, string> = { Accept: "application/json" }
+      if (request.body !== undefined) headers["Content-Type"] = "application/json"
+      if (request.accessToken !== undefined) headers["Authorization"] = `Bearer ${Redacted.value(request.accessToken)}`
+      const url = new URL(`${request.homeserverUrl}/_matrix/client/v3${request.path}`)
+      for (const [key, value] of Object.entries(request.query ?? {})) url.searchParams.set(key, value)
+      const response = yield* exchange(
+        globalThis.fetch,
+        url,
+        {
+          method: request.method,
+          headers,
+          ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) })
+        },
+        { ...signing, deadline: request.deadline ?? signing.deadline }
+      )
+      const text = yield* Effect.promise(() => response.text())
+      const now = yield* Clock.currentTimeMillis
+      return {
+        status: response.status,
+        body: parse(text),
+        retryAfter: retryAfterOf(response.headers.get("retry-after"), now)
+      }
+    })
+  })
+)

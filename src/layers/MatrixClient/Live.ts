@@ -1,0 +1,17 @@
+import * as Layer from "effect/Layer"
+import * as HttpTransport from "./HttpTransport.ts"
+import * as Messages from "./Messages.ts"
+import * as Provisioning from "./Provisioning.ts"
+import * as Rooms from "./Rooms.ts"
+import { SdkClient } from "./SdkClient.ts"
+import * as SdkRequests from "./SdkRequests.ts"
+import * as SdkSync from "./SdkSync.ts"
+import * as Session from "./Session.ts"
+import { SignedIn } from "./SignedIn.ts"
+
+/** matrix-js-sdk over HTTP. The only module that loads the SDK: import it dynamically. */
+export const layer = Layer.mergeAll(Session.layer, Rooms.layer, Messages.layer, Provisioning.layer, SdkSync.layer).pipe(
+  Layer.provide(SdkRequests.layer),
+  Layer.provide(SdkClient.layer),
+  Layer.provide([SignedIn.layer, Rooms.LatestView.layer, HttpTransport.layer])
+)

@@ -1,0 +1,64 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { EventId } from "../../domain/Ids.ts"
+import { MatrixMessages } from "../MatrixClient.ts"
+import { MatrixRequests, Nothing, path } from "./Requests.ts"
+import { SignedIn } from "./SignedIn.ts"
+
+const Sent = Schema.Struct({ event_id: EventId })
+
+/** Milliseconds after which the server hides the typing notice. */
+const typingTimeout = 30_000
+
+const make = Effect.gen(function*() {
+  const { request } = yield* MatrixRequests
+  const signedIn = yield* SignedIn
+
+  return MatrixMessages.of({
+    send: Effect.fn("MatrixMessages.send")(function*({ content, roomId, transactionId, type }) {
+      const sent = yield* request({
+        name: "send message",
+        method: "PUT",
+        path: path`/rooms/${roomId}/send/${type}/${transactionId}`,
+        body: content,
+        schema: Sent
+      })
+      return sent.event_id
+    }),
+
+    redact: Effect.fn("MatrixMessages.redact")(function*({ event, room, transaction }) {
+      const sent = yield* request({
+        name: "redact",
+        method: "PUT",
+        path: path`/rooms/${room}/redact/${event}/${transaction}`,
+        body: {},
+        schema: Sent
+      })
+      return sent.event_id
+    }),
+
+    typing: Effect.fn("MatrixMessages.typing")(function*(room, typing) {
+      const { session } = yield* signedIn.credentials
+      yield* request({
+        name: "typing notice",
+        method: "PUT",
+        path: path`/rooms/${room}/typing/${session.userId}`,
+        body: typing ? { typing, timeout: typingTimeout } : { typing },
+        schema: Nothing
+      })
+    }),
+
+    markRead: (room, event) =>
+      request({
+        name: "read receipt",
+        method: "POST",
+        path: path`/rooms/${room}/receipt/m.read/${event}`,
+        body: {},
+        schema: Nothing
+      }).pipe(Effect.asVoid)
+  })
+})
+
+/** Speaks over `MatrixRequests`. */
+export const layer = Layer.effect(MatrixMessages, make)

@@ -1,0 +1,167 @@
+import { type RoomId, type UserId } from "../../domain/Ids.ts"
+import { markerType } from "../../domain/Marker.ts"
+import type { OwnMembership, RoomMember, ServerRoom } from "../../domain/ServerRoom.ts"
+import { eventsOf, field, type Json, record, textField } from "./Json.ts"
+import { mayReplaceRoom } from "./PowerLevels.ts"
+import { departureBy, departureOf, isRoomId, isUserId, ownMember, sectionsOf, stateOf } from "./RoomSection.ts"
+
+/** A room and the few state events that it is read from, so that a later answer can change one of them. */
+interface KnownRoom {
+  readonly state: {
+    readonly create: Json | undefined
+    readonly powerLevels: Json | undefined
+    readonly tombstone: Json | undefined
+  }
+  readonly room: ServerRoom
+}
+
+/** Every room of the account as of the last sync answer. A value: an answer makes a new one. */
+export type RoomView = ReadonlyMap<RoomId, KnownRoom>
+
+export const emptyView: RoomView = new Map()
+
+const unknownRoom = (roomId: RoomId, membership: OwnMembership): KnownRoom => ({
+  state: { create: undefined, powerLevels: undefined, tombstone: undefined },
+  room: {
+    roomId,
+    membership,
+    isSpace: false,
+    name: undefined,
+    encrypted: false,
+    marker: undefined,
+    tombstone: undefined,
+    predecessor: undefined,
+    members: new Map()
+  }
+})
+
+const memberOf = (content: Json): RoomMember | undefined => {
+  const membership = textField(content, "membership")
+  if (membership !== "join" && membership !== "invite") return undefined
+  return { membership, displayName: textField(content, "displayname") }
+}
+
+const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>): KnownRoom => {
+  if (events.length === 0) return known
+  let { create, powerLevels, tombstone } = known.state
+  let { encrypted, name } = known.room
+  // Copied once, when a member really changes: an answer without one shares the map of the last.
+  let members: Map<UserId, RoomMember> | undefined
+  for (const raw of events) {
+    const event = record(raw)
+    const content = record(field(event, "content"))
+    const stateKey = textField(event, "state_key")
+    if (event === undefined || content === undefined || stateKey === undefined) continue
+    const type = textField(event, "type")
+    if (type === "m.room.member") {
+      if (!isUserId(stateKey)) continue
+      members ??= new Map(known.room.members)
+      const member = memberOf(content)
+      if (member === undefined) members.delete(stateKey)
+      else members.set(stateKey, member)
+    } else if (stateKey === "") {
+      switch (type) {
+        case "m.room.create":
+          create = event
+          break
+        case "m.room.power_levels":
+          powerLevels = content
+          break
+        case "m.room.tombstone":
+          tombstone = event
+          break
+        case "m.room.name":
+          name = textField(content, "name") || undefined
+          break
+        case "m.room.encryption":
+          // Never taken back: a later event without an algorithm does not make the room readable to the server again.
+          encrypted = true
+          break
+      }
+    }
+  }
+  return derive(known.room, { create, powerLevels, tombstone }, { name, encrypted, members: members ?? known.room.members })
+}
+
+const derive = (
+  room: ServerRoom,
+  state: KnownRoom["state"],
+  changed: Pick<ServerRoom, "name" | "encrypted" | "members">
+): KnownRoom => {
+  const createContent = field(state.create, "content")
+  const predecessor = textField(field(createContent, "predecessor"), "room_id")
+  const successor = textField(field(state.tombstone, "content"), "replacement_room")
+  const replacedBy = textField(state.tombstone, "sender")
+  return {
+    state,
+    room: {
+      ...room,
+      ...changed,
+      isSpace: textField(createContent, "type") === "m.space",
+      predecessor: isRoomId(predecessor) ? predecessor : undefined,
+      tombstone: isRoomId(successor) && isUserId(replacedBy)
+        ? {
+          successor,
+          sender: replacedBy,
+          permitted: mayReplaceRoom(replacedBy, room.roomId, state.create, state.powerLevels)
+        }
+        : undefined
+    }
+  }
+}
+
+const applyAccountData = (known: KnownRoom, events: ReadonlyArray<unknown>): KnownRoom => {
+  const marker = events.findLast((event) => textField(event, "type") === markerType)
+  return marker === undefined ? known : { ...known, room: { ...known.room, marker: field(marker, "content") } }
+}
+
+const withMembership = (known: KnownRoom, membership: OwnMembership): KnownRoom => {
+  const inside = membership === "join" || membership === "invite"
+  return {
+    ...known,
+    room: { ...known.room, membership, members: inside ? known.room.members : new Map() }
+  }
+}
+
+/** The view after one more answer of `/sync`. Costs what the answer holds, and one copy of the map of rooms. */
+export const applySync = (view: RoomView, raw: unknown, self: UserId): RoomView => {
+  const next = new Map(view)
+  const known = (roomId: RoomId) => next.get(roomId) ?? unknownRoom(roomId, "left")
+  for (const kind of ["invite", "knock"] as const) {
+    for (const { raw: room, roomId } of sectionsOf(raw, kind).rooms) {
+      // Stripped state is the inviter's word: of what was known before only the marker, our own word, is kept.
+      const { marker } = known(roomId).room
+      const fresh = unknownRoom(roomId, kind)
+      const stripped = applyState(fresh, eventsOf(field(room, `${kind}_state`)))
+      next.set(roomId, { ...stripped, room: { ...stripped.room, marker } })
+    }
+  }
+  for (const { raw: room, roomId } of sectionsOf(raw, "join").rooms) {
+    const before = known(roomId)
+    // A room that was entered anew comes with its whole state, so that nothing of the time before may shine through.
+    const start = before.room.membership === "join" ? before : {
+      ...unknownRoom(roomId, "join"),
+      room: { ...unknownRoom(roomId, "join").room, marker: before.room.marker }
+    }
+    next.set(roomId, applyAccountData(applyState(start, stateOf(room)), eventsOf(field(room, "account_data"))))
+  }
+  for (const { raw: room, roomId } of sectionsOf(raw, "leave").rooms) {
+    const after = applyAccountData(applyState(known(roomId), stateOf(room)), eventsOf(field(room, "account_data")))
+    next.set(roomId, withMembership(after, departureOf(room, self)))
+  }
+  return next
+}
+
+/** One room from the answers of `GET .../state` and of the marker's account data (undefined when there is none). */
+export const readRoom = (
+  roomId: RoomId,
+  state: ReadonlyArray<unknown>,
+  marker: unknown,
+  self: UserId
+): ServerRoom => {
+  const own = ownMember(state, self)
+  const said = textField(field(own, "content"), "membership")
+  const membership = said === "join" || said === "invite" || said === "knock" ? said : departureBy(own, self)
+  const known = applyState(unknownRoom(roomId, membership), state)
+  return withMembership({ ...known, room: { ...known.room, marker } }, membership).room
+}

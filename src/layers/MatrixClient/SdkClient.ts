@@ -1,0 +1,78 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as MutableRef from "effect/MutableRef"
+import * as Redacted from "effect/Redacted"
+import { logger as globalLogger } from "matrix-js-sdk/lib/logger.js"
+import { MatrixClient, MemoryStore, type Store } from "matrix-js-sdk/lib/matrix.js"
+import { AppConfig } from "../AppConfig.ts"
+import * as Fetch from "./Fetch.ts"
+import { type Credentials, SignedIn } from "./SignedIn.ts"
+
+interface Silent {
+  trace(): void
+  debug(): void
+  info(): void
+  warn(): void
+  error(): void
+  getChild(): Silent
+}
+
+const nothing = () => {}
+const silent: Silent = {
+  trace: nothing,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  getChild: () => silent
+}
+
+/** The SDK logs every request; what a person needs to know, Homing says itself. Children copy the factory of the parent. */
+const silence = Effect.sync(() => {
+  const logger: object = globalLogger
+  if ("methodFactory" in logger && "rebuild" in logger && typeof logger.rebuild === "function") {
+    logger.methodFactory = () => nothing
+    logger.rebuild()
+  }
+})
+
+/** Not `createClient`: that adds a scheduler which sends to one room at a time. */
+export const makeClient = (credentials: Credentials, store: Store, fetchFn: typeof globalThis.fetch): MatrixClient =>
+  new MatrixClient({
+    baseUrl: credentials.session.homeserverUrl,
+    userId: credentials.session.userId,
+    deviceId: credentials.session.deviceId,
+    accessToken: Redacted.value(credentials.accessToken),
+    store,
+    fetchFn,
+    logger: silent,
+    disableVoip: true
+  })
+
+/** The SDK's client in use: the one that syncs, or one that only sends requests while none does. */
+export class SdkClient extends Context.Service<SdkClient, {
+  readonly current: Effect.Effect<MatrixClient>
+  use(client: MatrixClient): Effect.Effect<void>
+}>()("homing/MatrixClient/SdkClient") {
+  static readonly layer = Layer.effect(
+    SdkClient,
+    Effect.gen(function*() {
+      yield* silence
+      const { startPatience, syncTimeout } = yield* AppConfig
+      const signedIn = yield* SignedIn
+      const fetchFn = yield* Fetch.make({ syncTimeout, firstSyncDeadline: startPatience, hooks: undefined })
+      const latest = MutableRef.make<MatrixClient | undefined>(undefined)
+      return SdkClient.of({
+        current: Effect.map(signedIn.credentials, (credentials) => {
+          const client = MutableRef.get(latest)
+          if (client?.getAccessToken() === Redacted.value(credentials.accessToken)) return client
+          const next = makeClient(credentials, new MemoryStore(), fetchFn)
+          MutableRef.set(latest, next)
+          return next
+        }),
+        use: (client) => Effect.sync(() => void MutableRef.set(latest, client))
+      })
+    })
+  )
+}

@@ -1,0 +1,167 @@
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
+import {
+  ClientEvent,
+  Filter,
+  HttpApiEvent,
+  type ISyncResponse,
+  type MatrixClient,
+  MemoryStore,
+  SyncState
+} from "matrix-js-sdk/lib/matrix.js"
+import { type HomeserverUnreachable, type SessionEnded, SyncStalled } from "../../domain/Errors.ts"
+import type { SyncToken } from "../../domain/Ids.ts"
+import type { Settings } from "../AppConfig.ts"
+import * as Fetch from "./Fetch.ts"
+import { field } from "./Json.ts"
+import { unreachable } from "./Patience.ts"
+import { makeClient } from "./SdkClient.ts"
+import { type Credentials, sessionEnded } from "./SignedIn.ts"
+import { syncFilter } from "./SyncFilter.ts"
+import * as Watchdog from "./Watchdog.ts"
+
+/** The server does not know the `since` that a first sync was asked for. */
+export class CursorUnknown extends Data.TaggedError("CursorUnknown") {}
+
+/** An answer of `/sync` at the gate. The SDK asks for nothing more until it is released. */
+export interface Arrival {
+  readonly raw: unknown
+  readonly release: Effect.Effect<void>
+}
+
+/** One life of the SDK's client: stopping closes what it holds, so that every start makes a new one. */
+export interface SdkRun {
+  readonly client: MatrixClient
+  /** Waits for the next answer. */
+  readonly next: Effect.Effect<Arrival>
+  /** Fails when there will be no first answer. */
+  readonly noStart: Effect.Effect<never, HomeserverUnreachable | CursorUnknown>
+  /** Fails when the SDK's loop has ended or is silent for too long. */
+  readonly noLife: Effect.Effect<never, SessionEnded | SyncStalled>
+  /** A sign of life. */
+  readonly alive: Effect.Effect<void>
+  readonly stop: Effect.Effect<void>
+}
+
+/**
+ * The SDK awaits `setSyncData` before it reports a sync and before its next request (sync.ts:904): that makes it the
+ * gate of reconciliation, the door to the inbox and the brake, in one.
+ */
+class GateStore extends MemoryStore {
+  readonly #since: string | undefined
+  readonly #gate: (data: ISyncResponse) => Promise<void>
+
+  constructor(since: string | undefined, gate: (data: ISyncResponse) => Promise<void>) {
+    super()
+    this.#since = since
+    this.#gate = gate
+    // Without this a first request that fails is tried again without `since`: a silent initial sync.
+    if (since !== undefined) this.setSyncToken(since)
+  }
+
+  override getSavedSyncToken(): Promise<string | null> {
+    return Promise.resolve(this.#since ?? null)
+  }
+
+  override setSyncData(data: ISyncResponse): Promise<void> {
+    return this.#gate(data)
+  }
+}
+
+/** Starts a client that syncs from `since`, and holds it at the gate with its first answer. */
+export const startRun = Effect.fn("SdkRun.start")(function*(
+  credentials: Credentials,
+  since: SyncToken | undefined,
+  settings: Settings
+) {
+  const clock = yield* Clock.Clock
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const arrivals = yield* Queue.unbounded<Arrival>()
+  const noStart = yield* Deferred.make<never, HomeserverUnreachable | CursorUnknown>()
+  const ended = yield* Deferred.make<never, SessionEnded | SyncStalled>()
+  const watchdog = yield* Watchdog.make(settings.syncTimeout)
+  const patienceEnds = clock.currentTimeMillisUnsafe() + Duration.toMillis(settings.startPatience)
+
+  // What the SDK's callbacks read and write. They run outside of any fiber, and none of them may throw.
+  let stopped = false
+  let isFirst = true
+  let problem: string | undefined
+  let atGate: (() => void) | undefined
+  const fail = <E>(deferred: Deferred.Deferred<never, E>, error: E) => void Deferred.doneUnsafe(deferred, Effect.fail(error))
+  const giveUp = (detail: string) => fail(noStart, unreachable(credentials.session.homeserverUrl, detail))
+
+  const gate = (raw: ISyncResponse) =>
+    new Promise<void>((release) => {
+      if (stopped) return release()
+      isFirst = false
+      atGate = release
+      watchdog.alive()
+      Queue.offerUnsafe(arrivals, { raw, release: Effect.sync(release) })
+    })
+
+  const fetchFn = yield* Fetch.make({
+    syncTimeout: settings.syncTimeout,
+    firstSyncDeadline: settings.startPatience,
+    hooks: {
+      isFirst: () => isFirst,
+      onSign: watchdog.alive,
+      onProblem: (detail) => {
+        problem = detail
+        if (isFirst && clock.currentTimeMillisUnsafe() >= patienceEnds) giveUp(detail)
+      },
+      onUnknownCursor: () => fail(noStart, new CursorUnknown())
+    }
+  }).pipe(Scope.provide(scope))
+
+  const client = makeClient(credentials, new GateStore(since, gate), fetchFn)
+  client.on(HttpApiEvent.SessionLoggedOut, (error) => {
+    fail(ended, sessionEnded(credentials.session, field(error.data, "soft_logout") === true, settings))
+  })
+  client.on(ClientEvent.Sync, (state) => {
+    if (state !== SyncState.Stopped || stopped) return
+    fail(ended, new SyncStalled({ silentFor: 0, detail: "the SDK stopped its sync loop." }))
+  })
+
+  // `startClient` comes back at once even when the server is down: what counts is the arrival at the gate.
+  yield* Effect.tryPromise({
+    try: () =>
+      client.startClient({
+        pollTimeout: Duration.toMillis(settings.syncTimeout),
+        filter: Filter.fromJson(credentials.session.userId, "", syncFilter),
+        initialSyncLimit: syncFilter.room.timeline.limit,
+        disablePresence: true,
+        lazyLoadMembers: false,
+        threadSupport: false
+      }),
+    catch: () => new SyncStalled({ silentFor: 0, detail: "the SDK could not start its sync loop." })
+  }).pipe(Effect.catch((stalled) => Effect.sync(() => fail(ended, stalled))), Effect.forkIn(scope))
+
+  // A server that is slow with a large account is waited for; one that gives no answer, only as long as the patience.
+  yield* Effect.sleep(settings.startPatience).pipe(
+    Effect.andThen(Effect.sync(() => {
+      if (isFirst && problem !== undefined) giveUp(problem)
+    })),
+    Effect.forkIn(scope)
+  )
+
+  const run: SdkRun = {
+    client,
+    next: Queue.take(arrivals),
+    noStart: Deferred.await(noStart),
+    noLife: Effect.raceFirst(Deferred.await(ended), watchdog.watch),
+    alive: Effect.sync(watchdog.alive),
+    stop: Effect.sync(() => {
+      stopped = true
+      client.stopClient()
+      // The loop waits at the gate for a release that nobody else gives; now it sees that it was stopped, and ends.
+      atGate?.()
+    }).pipe(Effect.andThen(Scope.close(scope, Exit.void)))
+  }
+  return run
+})

@@ -1,0 +1,119 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as MutableRef from "effect/MutableRef"
+import * as Scope from "effect/Scope"
+import type { MatrixClient } from "matrix-js-sdk/lib/matrix.js"
+import { SyncStalled } from "../../domain/Errors.ts"
+import type { SyncToken } from "../../domain/Ids.ts"
+import type { SyncBatch } from "../../domain/SyncBatch.ts"
+import { AppConfig } from "../AppConfig.ts"
+import { MatrixSync } from "../MatrixClient.ts"
+import { entries, field } from "./Json.ts"
+import { LatestView } from "./Rooms.ts"
+import { applySync, emptyView } from "./RoomView.ts"
+import { SdkClient } from "./SdkClient.ts"
+import { type Arrival, type SdkRun, startRun } from "./SdkRun.ts"
+import { SignedIn } from "./SignedIn.ts"
+import { readSyncResponse } from "./SyncResponse.ts"
+
+/** Events a room: nothing here reads the SDK's timelines, and they would grow without bound. */
+const longestTimeline = 50
+
+const trimTimelines = (client: MatrixClient, raw: unknown): void => {
+  for (const [roomId] of entries(field(field(raw, "rooms"), "join"))) {
+    const room = client.getRoom(roomId)
+    if (room !== null && room.getLiveTimeline().getEvents().length > longestTimeline) room.resetLiveTimeline(null, null)
+  }
+}
+
+/** The initial batch, whose answer stands at the gate. */
+interface Held {
+  readonly run: SdkRun
+  readonly arrival: Arrival
+  readonly batch: SyncBatch
+}
+
+const make = Effect.gen(function*() {
+  const settings = yield* AppConfig
+  const signedIn = yield* SignedIn
+  const sdk = yield* SdkClient
+  const view = yield* LatestView
+  const scope = yield* Effect.scope
+  const running = MutableRef.make<SdkRun | undefined>(undefined)
+  const held = MutableRef.make<Held | undefined>(undefined)
+
+  const stop = Effect.suspend(() => {
+    const run = MutableRef.get(running)
+    MutableRef.set(running, undefined)
+    MutableRef.set(held, undefined)
+    return run === undefined ? Effect.void : run.stop
+  })
+  yield* Effect.addFinalizer(() => stop)
+
+  /** Reads an answer. `MatrixRooms` shows it before anybody is told of it. */
+  const read = Effect.fnUntraced(function*(
+    run: SdkRun,
+    arrival: Arrival,
+    context: { readonly since: SyncToken | undefined; readonly initial: boolean }
+  ) {
+    const { session } = yield* signedIn.credentials
+    const batch = readSyncResponse(arrival.raw, { self: session.userId, ...context })
+    if (batch === undefined) {
+      return yield* new SyncStalled({ silentFor: 0, detail: "an answer of /sync has no next_batch." })
+    }
+    MutableRef.update(view, (known) => applySync(context.initial ? emptyView : known, arrival.raw, session.userId))
+    // Memory is all that it is for: the SDK's own rooms are read by nobody.
+    yield* Effect.ignore(Effect.try({ try: () => trimTimelines(run.client, arrival.raw), catch: () => "not trimmed" }))
+    return batch
+  })
+
+  const first = Effect.fnUntraced(function*(since: SyncToken | undefined) {
+    yield* stop
+    const credentials = yield* signedIn.credentials
+    const run = yield* startRun(credentials, since, settings).pipe(Scope.provide(scope))
+    MutableRef.set(running, run)
+    yield* sdk.use(run.client)
+    const arrival = yield* Effect.raceAllFirst([run.next, run.noStart, run.noLife])
+    const batch = yield* read(run, arrival, { since, initial: true })
+    MutableRef.set(held, { run, arrival, batch })
+    return batch
+  }, Effect.onError(() => stop))
+
+  const loop = Effect.fn("MatrixSync.loop")(function*<E, R>(ingest: (batch: SyncBatch) => Effect.Effect<void, E, R>) {
+    const initial = MutableRef.get(held)
+    if (initial === undefined) {
+      return yield* new SyncStalled({ silentFor: 0, detail: "there was no initial sync." })
+    }
+    const { run } = initial
+    const consume = Effect.gen(function*() {
+      let { arrival, batch } = initial
+      while (true) {
+        yield* ingest(batch)
+        yield* run.alive
+        yield* arrival.release
+        arrival = yield* run.next
+        batch = yield* read(run, arrival, { since: batch.nextBatch, initial: false })
+      }
+    })
+    yield* run.alive
+    return yield* Effect.raceFirst(consume, run.noLife)
+  }, Effect.ensuring(stop))
+
+  return MatrixSync.of({
+    initialSync: Effect.fn("MatrixSync.initialSync")((since: SyncToken | undefined) =>
+      first(since).pipe(
+        Effect.catchTag("CursorUnknown", () =>
+          Effect.logWarning("matrix_cursor_unknown").pipe(
+            Effect.annotateLogs("detail", "The homeserver does not know the stored cursor: every room is read anew."),
+            Effect.andThen(first(undefined)),
+            // Nothing was asked for, so that nothing can be unknown.
+            Effect.catchTag("CursorUnknown", Effect.die)
+          ))
+      )
+    ),
+    loop
+  })
+})
+
+/** The sync loop of matrix-js-sdk, held at a gate. */
+export const layer = Layer.effect(MatrixSync, make)
