@@ -9,11 +9,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import manifest from "../../package.json" with { type: "json" }
 import { readConfig } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { flagName, settingKeys, settingsTable, variableName } from "../layers/AppConfig/SettingsTable.ts"
 import type { Flags } from "../layers/AppConfig/Sources.ts"
+
+/** The version in package.json; a test keeps them the same. */
+export const version = "0.1.0"
 
 /** A command or flag that does not exist. Exit code 64. */
 export class WrongUsage extends Schema.TaggedError<WrongUsage>()("WrongUsage", {
@@ -85,11 +87,15 @@ const homing = Command.make("homing").pipe(
   Command.withSubcommands([start, run, sandbox, config])
 )
 
-/** Whether any source says which homeserver to use. A value that cannot be used counts: its problem must be told. */
-export const namesHomeserver = (report: ConfigReport): boolean =>
-  report.table.some(({ setting, value }) =>
-    value !== undefined && ["homeserver_url", "server_name", "user_id"].includes(setting)
-  )
+/**
+ * Whether any source says which homeserver to use. A value that cannot be used counts, and so does a file that cannot be
+ * read: a sandbox in their place would hide the problem.
+ */
+export const namesHomeserver = ({ problems, table }: ConfigReport): boolean =>
+  table.some((row) => row.value !== undefined && homeserverSettings.includes(row.setting)) ||
+  problems.some(({ setting }) => setting === "config" || setting === ".env")
+
+const homeserverSettings = ["homeserver_url", "server_name", "user_id"]
 
 const runWith = (report: ConfigReport) =>
   Effect.flatMap(Effect.promise(() => import("./RunConfigured.ts")), ({ runConfigured }) => runConfigured(report))
@@ -132,7 +138,7 @@ const didYouMean = (suggestions: ReadonlyArray<string>): string =>
 
 /** Runs the command that `args` (without program and script) name. */
 export const commandLine = (args: ReadonlyArray<string>) =>
-  Command.runWith(homing, { version: manifest.version })(args).pipe(
+  Command.runWith(homing, { version })(args).pipe(
     Effect.catchTag("ShowHelp", wrongUsage),
     Effect.provide(Layer.mergeAll(
       CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),

@@ -1,0 +1,50 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Runtime from "effect/Runtime"
+import { endingOf } from "./programs/ReportFailure.ts"
+
+/** An orderly stop may last this long. What is on disk is complete at any moment, so that cutting it off loses nothing. */
+const patience = 5_000
+
+/** Ctrl-C reaches a process under npm twice, from the terminal and from npm: within this time it is one signal. */
+const sameSignal = 500
+
+/**
+ * Runs a program as this process: its failure is a paragraph on standard error and an exit code. SIGINT and SIGTERM stop
+ * it in order and end with 0, also when that is cut off after five seconds; a second signal ends it at once with 130.
+ */
+export const runProcess = <A, E>(program: Effect.Effect<A, E>): void => {
+  onSignals()
+  // outside of every Effect: a listener of the SDK that threw
+  process.on("uncaughtException", (error) => teardown(Exit.die(error), process.exit))
+  // whoever read the output has gone, as in `homing config | head`
+  process.stdout.on("error", () => {})
+  NodeRuntime.runMain(program, { disableErrorReporting: true, teardown })
+}
+
+/** Ends the process by force: the SDK's timers would keep it alive for up to 110 s. */
+const teardown: Runtime.Teardown = (exit) => {
+  const { code, message } = endingOf(exit)
+  if (message !== undefined) process.stderr.write(`${message}\n`)
+  process.exit(code)
+}
+
+/** `NodeRuntime` interrupts the program on a signal; this bounds how long that may take. */
+const onSignals = () => {
+  let stoppingSince: number | undefined
+  const stop = () => {
+    const now = performance.now()
+    if (stoppingSince === undefined) {
+      stoppingSince = now
+      setTimeout(() => {
+        process.stderr.write("homing: stopped before everything was tidied up; the next start goes on from here.\n")
+        process.exit(0)
+      }, patience).unref()
+    } else if (now - stoppingSince > sameSignal) {
+      process.exit(130)
+    }
+  }
+  process.on("SIGINT", stop)
+  process.on("SIGTERM", stop)
+}

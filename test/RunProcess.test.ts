@@ -1,0 +1,46 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { tmpdir } from "node:os"
+import { spawnScript } from "./Spawn.ts"
+
+const slowStop = (milliseconds: number) => spawnScript("test/SlowStop.ts", [String(milliseconds)], { cwd: tmpdir() })
+
+describe("the process", () => {
+  it.live("tidies up on SIGTERM and ends with 0, whatever timers are left", () =>
+    Effect.gen(function*() {
+      const { ended, printed, process } = yield* slowStop(50)
+      yield* printed("running")
+      process.kill("SIGTERM")
+      assert.deepInclude(yield* ended, { code: 0, stdout: "running\nstopping\ntidied\n", stderr: "" })
+    }))
+
+  it.live("takes two signals at once for one", () =>
+    Effect.gen(function*() {
+      const { ended, printed, process } = yield* slowStop(200)
+      yield* printed("running")
+      process.kill("SIGINT")
+      yield* printed("stopping")
+      process.kill("SIGINT")
+      assert.deepInclude(yield* ended, { code: 0, stdout: "running\nstopping\ntidied\n" })
+    }))
+
+  it.live("ends at once with 130 on a second signal", () =>
+    Effect.gen(function*() {
+      const { ended, printed, process } = yield* slowStop(60_000)
+      yield* printed("running")
+      process.kill("SIGINT")
+      yield* printed("still stopping")
+      process.kill("SIGINT")
+      assert.deepInclude(yield* ended, { code: 130, stdout: "running\nstopping\nstill stopping\n" })
+    }))
+
+  it.live("cuts off a stop that lasts over five seconds", () =>
+    Effect.gen(function*() {
+      const { ended, printed, process } = yield* slowStop(60_000)
+      yield* printed("running")
+      process.kill("SIGTERM")
+      const { code, stderr } = yield* ended
+      assert.strictEqual(code, 0)
+      assert.match(stderr, /stopped before everything was tidied up/)
+    }), 15_000)
+})
