@@ -29,9 +29,34 @@ export class Chat extends Schema.Class<Chat>("homing/domain/Chat")({
   binding: Schema.NullOr(Binding),
   /** Set exactly when `binding` is null. */
   detached: Schema.NullOr(DetachReason),
-  /** The revision that the marker on the server carries, as far as is known: 0 when none was written. */
+  /** The revision that the marker on the server carries, as far as is known: 0 when none was written, or `foreignMarker`. */
   markerRevision: Schema.Int
 }) {}
 
 /** Titles are cut to this many characters, so that a room name cannot fill the store. */
 export const maximumTitleLength = 200
+
+/**
+ * The `markerRevision` of a chat whose room holds a marker that is not ours to overwrite: of a newer version of Homing, or
+ * of another account. Newer than every revision, so that it never looks as if it were to be written.
+ */
+export const foreignMarker = 2_147_483_647
+
+/** Control characters, line breaks and other white space: each run becomes one space. */
+const spacing = /[\p{Cc}\p{Z}]+/gu
+
+/** Marks that turn the direction of what follows: a title with one could rewrite the sentence around it (Unicode TR 36). */
+const directionMarks = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+/** A title or display name on one line, without the characters that only disturb. Not cut yet. */
+export const oneLine = (text: string): string =>
+  text.toWellFormed().replace(directionMarks, "").replace(spacing, " ").trim()
+
+/** Makes a title of what somebody else wrote: one line, at most `maximumTitleLength` long. Empty when nothing is left. */
+export const cleanTitle = (text: string): string => {
+  const line = oneLine(text.slice(0, 8 * maximumTitleLength))
+  if (line.length <= maximumTitleLength) return line
+  const lead = line.charCodeAt(maximumTitleLength - 1)
+  const splitsPair = lead >= 0xd800 && lead <= 0xdbff
+  return line.slice(0, splitsPair ? maximumTitleLength - 1 : maximumTitleLength).trimEnd()
+}

@@ -1,6 +1,6 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type Chat, maximumTitleLength } from "./Chat.ts"
+import { type Chat, foreignMarker, maximumTitleLength } from "./Chat.ts"
 import { ChatId, RoomId, UserId } from "./Ids.ts"
 
 /** The type of room account data that holds a marker. Private to the bot's account. */
@@ -20,7 +20,7 @@ export const Marker = Schema.Struct({
   owner_name: Schema.String.pipe(Schema.check(Schema.isMaxLength(maximumTitleLength))),
   title: Schema.String.pipe(Schema.check(Schema.isMaxLength(maximumTitleLength))),
   archived: Schema.Boolean,
-  revision: Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(1))),
+  revision: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: foreignMarker - 1 }))),
   created_at: Schema.Finite,
   bound_at: Schema.Finite
 })
@@ -52,9 +52,12 @@ export const readMarker = (content: unknown): MarkerReading => {
   return Result.isFailure(marker) ? { _tag: "Malformed" } : { _tag: "Valid", marker: marker.success }
 }
 
-/** The marker of a bound chat, as it is to stand on the server; undefined for a chat that no room shows. */
+/**
+ * The marker of a bound chat, as it is to stand on the server; undefined for a chat that no room shows, and where the marker
+ * that stands there is not ours to overwrite.
+ */
 export const markerOf = (account: UserId, chat: Chat): Marker | undefined =>
-  chat.binding === null ? undefined : {
+  chat.binding === null || chat.markerRevision === foreignMarker ? undefined : {
     version: markerVersion,
     account,
     chat_id: chat.id,

@@ -1,27 +1,38 @@
 import * as Schema from "effect/Schema"
-import { Chat, DetachReason } from "./Chat.ts"
+import { Chat, DetachReason, foreignMarker } from "./Chat.ts"
 import { ChatId, RoomId } from "./Ids.ts"
 
+export { decide } from "./Reconciliation/Decide.ts"
+
 /**
- * What reconciliation found for one room or chat. Every server room stands in exactly one outcome as `roomId` (or as
- * `fromRoomId` of a move), every local chat in exactly one as `chatId`.
+ * What reconciliation found for one room or chat. Every server room stands in exactly one outcome, as `roomId` or as the
+ * `fromRoomId` of a move; every local chat stands in exactly one as `chatId`. Besides, a `Detached` may name a room that the
+ * server no longer lists, a `Restored` brings a chat that was not local, and a `Conflict` names in `claimed` a chat that has
+ * an outcome of its own or none.
  */
 export const Outcome = Schema.TaggedUnion({
   /** Binding and marker agree, or the chat was and stays detached. */
   Unchanged: {
     chatId: ChatId,
     roomId: Schema.NullOr(RoomId),
-    /** `marker_missing`: the binding stands, the marker is to be written again after the start. */
-    reason: Schema.Literals(["agrees", "marker_missing", "marker_behind", "still_detached"])
+    /**
+     * `marker_missing`, `marker_behind`: the binding stands, the marker is to be written again after the start.
+     * `marker_not_ours`: the room holds a marker of another account or a newer version, never to be overwritten.
+     */
+    reason: Schema.Literals(["agrees", "marker_missing", "marker_behind", "marker_not_ours", "still_detached"])
   },
-  /** A marker on the server and nothing local, or a local chat without a room. `chat` is the chat as it is to be. */
+  /**
+   * A marker on the server and nothing local, or a local chat without a room. `roomId` is the room that is to show it: the
+   * marker's own, or the last successor of an upgrade. `chat` is the chat as it is to be.
+   */
   Restored: {
     chatId: ChatId,
     roomId: RoomId,
     chat: Chat,
+    /** `bound_room_gone`: the bot is no longer in the room that the chat was bound to. */
     reason: Schema.Literals(["no_local_chat", "was_detached", "bound_room_gone"])
   },
-  /** Title, owner's name or archive flag drifted and the marker's revision is newer. `chat` is the chat as it is to be. */
+  /** Title, owner's name or archive flag drifted: the newer revision wins. `chat` is the chat as it is to be. */
   Updated: {
     chatId: ChatId,
     roomId: RoomId,
@@ -36,7 +47,7 @@ export const Outcome = Schema.TaggedUnion({
     chat: Chat,
     reason: Schema.Literals(["room_upgraded"])
   },
-  /** The bot is no longer in the room: the chat stays, unbound. */
+  /** The bot is no longer in the room `roomId`: the chat stays, unbound. */
   Detached: { chatId: ChatId, roomId: RoomId, reason: DetachReason },
   /** Nothing to restore. */
   Skipped: {
@@ -46,6 +57,10 @@ export const Outcome = Schema.TaggedUnion({
       "space",
       "pending_invite",
       "not_joined",
+      /** Replaced by a room that the bot is in: its chat, if it had one, is shown there or was taken there. */
+      "upgraded",
+      /** Its marker names a chat that was detached on request. */
+      "detached_on_request",
       "marker_of_another_account",
       "marker_of_another_room",
       "newer_marker_version",
@@ -55,7 +70,7 @@ export const Outcome = Schema.TaggedUnion({
   /** Two sides claim the same thing. Whoever held it keeps it; nothing is guessed. */
   Conflict: {
     roomId: RoomId,
-    /** The local chat that keeps `roomId`, when the room has one. */
+    /** The local chat that keeps `roomId`; null when no chat is bound to it. */
     chatId: Schema.NullOr(ChatId),
     /** The chat that the marker of `roomId` claims. */
     claimed: ChatId,
@@ -63,6 +78,55 @@ export const Outcome = Schema.TaggedUnion({
   }
 })
 export type Outcome = typeof Outcome.Type
+
+/** The chat after an outcome that names it as `chatId`; undefined when the outcome changes nothing. */
+export const chatAfter = (outcome: Outcome, chat: Chat | undefined): Chat | undefined => {
+  switch (outcome._tag) {
+    case "Restored":
+    case "Updated":
+    case "Moved":
+      return outcome.chat
+    case "Detached":
+      return chat && new Chat({ ...chat, binding: null, detached: outcome.reason })
+    case "Unchanged": {
+      if (chat === undefined) return undefined
+      const markerRevision = markerRevisionAfter(outcome.reason, chat)
+      return markerRevision === chat.markerRevision ? undefined : new Chat({ ...chat, markerRevision })
+    }
+    case "Skipped":
+    case "Conflict":
+      return undefined
+  }
+}
+
+type UnchangedReason = Extract<Outcome, { readonly _tag: "Unchanged" }>["reason"]
+
+/** What was seen on the server corrects what was noted here, so that a marker is written exactly when one is wanting. */
+const markerRevisionAfter = (reason: UnchangedReason, chat: Chat): number => {
+  switch (reason) {
+    case "agrees":
+      return chat.revision
+    case "marker_missing":
+      return 0
+    case "marker_behind":
+      return Math.min(chat.markerRevision, chat.revision - 1)
+    case "marker_not_ours":
+      return foreignMarker
+    case "still_detached":
+      return chat.markerRevision
+  }
+}
+
+/** The local chats after all of `outcomes`, by id. */
+export const carryOut = (chats: ReadonlyArray<Chat>, outcomes: ReadonlyArray<Outcome>): ReadonlyArray<Chat> => {
+  const byId = new Map(chats.map((chat) => [chat.id, chat]))
+  for (const outcome of outcomes) {
+    if (outcome._tag === "Skipped" || outcome._tag === "Conflict") continue
+    const chat = chatAfter(outcome, byId.get(outcome.chatId))
+    if (chat !== undefined) byId.set(chat.id, chat)
+  }
+  return [...byId.values()].sort((a, b) => a.id < b.id ? -1 : 1)
+}
 
 /** What one reconciliation found. Kept in the store and logged as `matrix_reconcile_complete`. */
 export const ReconciliationReport = Schema.Struct({
@@ -88,3 +152,40 @@ export const ReconciliationReport = Schema.Struct({
 export type ReconciliationReport = typeof ReconciliationReport.Type
 
 export const maximumFindings = 200
+
+/** Counts what was found. `rooms` and `chats` are how many were compared. */
+export const reportOf = ({ chats, durationMs, outcomes, rooms, scope, startedAt }: {
+  readonly scope: ReconciliationReport["scope"]
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly durationMs: number
+  readonly rooms: number
+  readonly chats: number
+  readonly outcomes: ReadonlyArray<Outcome>
+}): ReconciliationReport => {
+  const counts = { Unchanged: 0, Restored: 0, Updated: 0, Moved: 0, Detached: 0, Skipped: 0, Conflict: 0 }
+  const reasons: Record<string, number> = {}
+  const findings: Array<Outcome> = []
+  for (const outcome of outcomes) {
+    counts[outcome._tag]++
+    const reason = `${outcome._tag.toLowerCase()}.${outcome.reason}`
+    reasons[reason] = (reasons[reason] ?? 0) + 1
+    if (outcome._tag !== "Unchanged" && findings.length < maximumFindings) findings.push(outcome)
+  }
+  return {
+    scope,
+    startedAt,
+    durationMs,
+    rooms,
+    chats,
+    unchanged: counts.Unchanged,
+    restored: counts.Restored,
+    updated: counts.Updated,
+    moved: counts.Moved,
+    detached: counts.Detached,
+    skipped: counts.Skipped,
+    conflicts: counts.Conflict,
+    reasons,
+    findings
+  }
+}

@@ -1,0 +1,44 @@
+import type { RoomId } from "../Ids.ts"
+import type { ServerRoom } from "../ServerRoom.ts"
+
+/** Rooms that replaced one another, the newest first. At least two; the bot is in all of them but perhaps the last. */
+export type UpgradePath = ReadonlyArray<RoomId>
+
+/**
+ * Every chain of upgrades that may be followed (Client-Server API, "Room Upgrades"). One step leads from a room to its
+ * successor when the sender of the tombstone had the power for it, the bot has joined the successor, and the successor
+ * names the room as its predecessor: a tombstone alone would let a room claim any other as its heir.
+ *
+ * A room that the bot has left can still be followed while it is bound, as some clients leave the old room at once. A
+ * room has one successor and one predecessor at most, so chains do not fork; one that bites its own tail has no end and
+ * is no path. Linear in the number of rooms.
+ */
+export const upgradePaths = (
+  rooms: ReadonlyMap<RoomId, ServerRoom>,
+  isBound: (room: RoomId) => boolean
+): ReadonlyArray<UpgradePath> => {
+  const successorOf = (room: ServerRoom): ServerRoom | undefined => {
+    if (room.tombstone?.permitted !== true || room.isSpace || !mayBeFollowed(room)) return undefined
+    const successor = rooms.get(room.tombstone.successor)
+    return successor?.membership === "join" && !successor.isSpace && successor.predecessor === room.roomId
+      ? successor
+      : undefined
+  }
+  const mayBeFollowed = (room: ServerRoom): boolean =>
+    room.membership === "join" ||
+    (room.membership !== "invite" && room.membership !== "knock" && isBound(room.roomId))
+
+  const paths: Array<UpgradePath> = []
+  for (const end of rooms.values()) {
+    if (successorOf(end) !== undefined) continue
+    const path = [end.roomId]
+    for (let newer = end;;) {
+      const older: ServerRoom | undefined = newer.predecessor === undefined ? undefined : rooms.get(newer.predecessor)
+      if (older === undefined || successorOf(older) !== newer) break
+      path.push(older.roomId)
+      newer = older
+    }
+    if (path.length > 1) paths.push(path)
+  }
+  return paths
+}
