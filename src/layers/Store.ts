@@ -10,7 +10,7 @@ import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import type { Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "./AppConfig.ts"
-import { openDataDir, openStore } from "./Store/Live.ts"
+import { leaseHolder, openDataDir, openStore, readDataDir } from "./Store/Live.ts"
 
 /** What signs the bot in again without a password. */
 export interface StoredSession {
@@ -137,6 +137,15 @@ export class Store extends Context.Service<Store, {
     Store,
     Effect.flatMap(AppConfig, (settings) => openDataDir(settings.dataDir))
   )
+
+  /** The same file for looking only, also while a bot runs on it. It must exist; writing fails. */
+  static readonly layerReadOnly = Layer.effect(
+    Store,
+    Effect.flatMap(AppConfig, (settings) => readDataDir(settings.dataDir))
+  )
+
+  /** Who runs on the data directory; undefined when nobody does. */
+  static readonly holder = Effect.flatMap(AppConfig, (settings) => leaseHolder(settings.dataDir))
 
   /** The same code on SQLite's `:memory:`: nothing is kept, nothing is shared. */
   static readonly layerMemory = Layer.effect(Store, openStore(":memory:"))

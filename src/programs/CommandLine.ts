@@ -65,10 +65,15 @@ const sandbox = Command.make("sandbox", {}, () => runSandbox).pipe(
   Command.withDescription("Try everything on this machine: a homeserver, the bot and a chat, with nothing to set up")
 )
 
-const start = Command.make("start", settingFlags, (flags) =>
-  Effect.flatMap(readConfig(given(flags)), (report) => namesHomeserver(report) ? runWith(report) : runSandbox)).pipe(
-    Command.withDescription("run when a homeserver is configured, else sandbox")
-  )
+const start = Command.make(
+  "start",
+  settingFlags,
+  Effect.fnUntraced(function*(flags) {
+    const report = yield* readConfig(given(flags))
+    if (namesHomeserver(report)) yield* runWith(report)
+    else yield* runSandbox
+  })
+).pipe(Command.withDescription("run when a homeserver is configured, else sandbox"))
 
 const config = Command.make("config", {
   settings: settingFlags,
@@ -78,13 +83,23 @@ const config = Command.make("config", {
     Effect.flatMap(({ showConfig }) => showConfig(given(settings), { json }))
   )).pipe(Command.withDescription("Show every setting, its value and where it came from"))
 
+const doctor = Command.make("doctor", settingFlags, (flags) =>
+  Effect.promise(() => import("./Doctor.ts")).pipe(
+    Effect.flatMap(({ doctor }) => Effect.flatMap(readConfig(given(flags)), doctor))
+  )).pipe(Command.withDescription("Check everything that a start needs, and say what to do; changes nothing"))
+
+const signOut = Command.make("sign-out", settingFlags, (flags) =>
+  Effect.promise(() => import("./SignOut.ts")).pipe(
+    Effect.flatMap(({ signOutConfigured }) => Effect.flatMap(readConfig(given(flags)), signOutConfigured))
+  )).pipe(Command.withDescription("End the session on the homeserver and forget it here; chats are kept"))
+
 const homing = Command.make("homing").pipe(
   Command.withDescription(
     "A Matrix bot that comes back into every conversation it had.\n\n" +
       "A setting is taken from its flag, the environment (HOMING_HOMESERVER_URL, or HOMING_PASSWORD_FILE for a file that " +
       "holds the value), .env, homing.toml or its default, in this order."
   ),
-  Command.withSubcommands([start, run, sandbox, config])
+  Command.withSubcommands([start, run, sandbox, config, doctor, signOut])
 )
 
 /**

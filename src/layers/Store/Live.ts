@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import type { LeaseHeld, StoreUnavailable } from "../../domain/Errors.ts"
 import type { Store } from "../Store.ts"
 import { makeChats } from "./Chats.ts"
 import { type Database, openDatabase } from "./Database.ts"
@@ -39,3 +40,17 @@ export const openDataDir = Effect.fn("Store.openDataDir")(function*(dataDir: str
   yield* takeLease(dataDir)
   return yield* openStore(Path.join(dataDir, "homing.db"))
 })
+
+/** The database of a data directory as it stands, for looking only: takes no lease and changes no schema. */
+export const readDataDir = Effect.fn("Store.readDataDir")(function*(dataDir: string) {
+  const db = yield* openDatabase(Path.join(dataDir, "homing.db"))
+  yield* db.run(db.sql`PRAGMA query_only = ON`)
+  return makeStore(db)
+})
+
+/** Who runs on a data directory; undefined when nobody does. Asks by taking the lease for a moment. */
+export const leaseHolder = (dataDir: string): Effect.Effect<LeaseHeld | undefined, StoreUnavailable> =>
+  Effect.scoped(takeLease(dataDir)).pipe(
+    Effect.as(undefined),
+    Effect.catchTag("LeaseHeld", (held) => Effect.succeed(held))
+  )

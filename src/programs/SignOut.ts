@@ -1,0 +1,29 @@
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
+import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
+import * as MatrixClient from "../layers/MatrixClient.ts"
+import { Store } from "../layers/Store.ts"
+
+/** Ends the stored session on the server and forgets it, and its device, here. Chats and messages are kept. */
+export const signOut = Effect.gen(function*() {
+  const session = yield* (yield* Store).session.load
+  yield* (yield* MatrixClient.MatrixSession).signOut
+  yield* Console.log(
+    session === undefined
+      ? "There was no session to end."
+      : `Signed out ${session.userId} on device ${session.deviceId}. Chats and messages are kept.`
+  )
+})
+
+/** `homing sign-out` on the real layers. Refused while a bot runs: it would lose its session under its feet. */
+export const signOutConfigured = Effect.fn("SignOut")(function*(report: ConfigReport) {
+  const settings = yield* settingsOf(report)
+  yield* signOut.pipe(
+    Effect.provide(MatrixClient.layer.pipe(
+      Layer.provideMerge(Store.layer),
+      Layer.provide(Layer.succeed(AppConfig, settings))
+    ))
+  )
+})
