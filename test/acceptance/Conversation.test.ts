@@ -1,0 +1,171 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { startReadyBot } from "./Bot.ts"
+import { synapse } from "./Homeserver.ts"
+import { bodyOf, makePerson, repliesTo } from "./Person.ts"
+import { markerOf, openChat, scenario } from "./Scenario.ts"
+
+describe("an invite", () => {
+  it.live("of an allowed user is taken: the bot joins, registers a chat, writes its marker and greets", () =>
+    Effect.gen(function*() {
+      const { account, alice, behindTheBot, start } = yield* scenario()
+      yield* start
+      const room = yield* alice.createRoom({ name: "Groceries", invite: [account.userId] })
+      const greeting = yield* alice.hears(room, account.userId)
+      assert.match(bodyOf(greeting), /!help/)
+      assert.strictEqual(greeting.content["msgtype"], "m.notice")
+      assert.strictEqual(yield* alice.membership(room, account.userId), "join")
+
+      const marker = yield* markerOf(yield* behindTheBot, room)
+      assert.strictEqual(marker?.room_id, room)
+      assert.strictEqual(marker?.owner, alice.userId)
+      assert.strictEqual(marker?.title, "Groceries")
+      assert.strictEqual(marker?.archived, false)
+    }))
+
+  it.live("that came while the bot was down is taken at the next start", () =>
+    Effect.gen(function*() {
+      const { account, alice, start } = yield* scenario()
+      yield* (yield* start).stop
+      const room = yield* alice.createRoom({ invite: [account.userId] })
+      yield* start
+      yield* alice.hears(room, account.userId)
+      assert.strictEqual(yield* alice.asks(room, "are you there?"), "are you there?")
+    }))
+
+  it.live("of somebody who is not allowed is left alone, and so is what they say", () =>
+    Effect.gen(function*() {
+      const mallory = yield* makePerson("mallory")
+      const { account, alice, environment } = yield* scenario()
+      const bot = yield* startReadyBot({ ...environment, HOMING_ALLOWED_USERS: alice.userId })
+      const trap = yield* mallory.createRoom({ invite: [account.userId] })
+      const refused = yield* bot.logs("invite_ignored", ({ annotations }) => annotations["room"] === trap)
+      assert.strictEqual(refused.annotations["reason"], "invite_not_allowed")
+
+      const room = yield* openChat(alice, account.userId)
+      yield* alice.invite(room, mallory.userId)
+      yield* mallory.join(room)
+      const unheard = yield* mallory.send(room, "!help", { "m.mentions": { user_ids: [account.userId] } })
+      const heard = yield* alice.asks(room, "hello", { "m.mentions": { user_ids: [account.userId] } })
+      assert.strictEqual(heard, "hello")
+      assert.deepStrictEqual(alice.repliesUntilNow(unheard), [])
+      assert.strictEqual(yield* mallory.membership(trap, account.userId), "invite")
+    }))
+
+  it.live("to an encrypted room is answered by saying that it cannot read there yet", () =>
+    Effect.gen(function*() {
+      const { account, alice, start } = yield* scenario()
+      yield* start
+      const room = yield* alice.createRoom()
+      yield* alice.sendState(room, "m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" })
+      yield* alice.invite(room, account.userId)
+      assert.match(bodyOf(yield* alice.hears(room, account.userId)), /encrypted/)
+    }))
+})
+
+describe("a message", () => {
+  it.live("is answered with a reply to it", () =>
+    Effect.gen(function*() {
+      const { account, alice, start } = yield* scenario()
+      yield* start
+      const room = yield* openChat(alice, account.userId)
+      const question = yield* alice.send(room, "hello there")
+      const answer = yield* alice.reply(question)
+      assert.strictEqual(bodyOf(answer), "hello there")
+      assert.strictEqual(answer.sender, account.userId)
+      assert.strictEqual(answer.content["msgtype"], "m.text")
+      assert.strictEqual(repliesTo(answer), question)
+    }))
+
+  it.live("is answered in the order in which it was sent, once", () =>
+    Effect.gen(function*() {
+      const { account, alice, start } = yield* scenario()
+      yield* start
+      const room = yield* openChat(alice, account.userId)
+      const bodies = Array.from({ length: 15 }, (_, i) => `message ${i}`)
+      const questions = yield* Effect.forEach(bodies, (body) => alice.send(room, body))
+      yield* Effect.forEach(questions, alice.reply)
+      assert.deepStrictEqual(alice.saidUntilNow(room, account.userId).slice(1), bodies)
+    }))
+
+  it.live("that is a notice or an edit is not answered", () =>
+    Effect.gen(function*() {
+      const { account, alice, start } = yield* scenario()
+      yield* start
+      const room = yield* openChat(alice, account.userId)
+      const notice = yield* alice.send(room, "beep", { msgtype: "m.notice" })
+      const question = yield* alice.send(room, "first")
+      const edit = yield* alice.send(room, "* second", {
+        "m.new_content": { msgtype: "m.text", body: "second" },
+        "m.relates_to": { rel_type: "m.replace", event_id: question }
+      })
+      yield* alice.asks(room, "last")
+      assert.deepStrictEqual(alice.repliesUntilNow(notice), [])
+      assert.deepStrictEqual(alice.repliesUntilNow(edit), [])
+      assert.deepStrictEqual(alice.saidUntilNow(room, account.userId).slice(1), ["first", "last"])
+    }))
+
+  it.live("is answered under the homeserver's rate limit too, late but in order", () =>
+    Effect.gen(function*() {
+      const { account, alice, proxy, start } = yield* scenario()
+      yield* start
+      const room = yield* openChat(alice, account.userId)
+      yield* limitRate(account.userId)
+      const bodies = Array.from({ length: 8 }, (_, i) => `message ${i}`)
+      const questions = yield* Effect.forEach(bodies, (body) => alice.send(room, body))
+      yield* Effect.forEach(questions, alice.reply)
+      assert.deepStrictEqual(alice.saidUntilNow(room, account.userId).slice(1), bodies)
+      assert.isTrue(proxy.requests.some(({ status }) => status === 429))
+    }))
+})
+
+describe("the commands", () => {
+  it.live("answer, and what they change stands in the marker", () =>
+    Effect.gen(function*() {
+      const { account, alice, behindTheBot, start } = yield* scenario()
+      yield* start
+      const room = yield* openChat(alice, account.userId, "Groceries")
+      const bot = yield* behindTheBot
+      const before = yield* markerOf(bot, room)
+
+      const help = yield* alice.asks(room, "!help")
+      for (const command of ["!chats", "!rename", "!archive", "!register", "!status"]) assert.include(help, command)
+      assert.include(yield* alice.asks(room, "!chats"), "Groceries")
+      assert.include(yield* alice.asks(room, "!status"), account.userId)
+
+      assert.include(yield* alice.asks(room, "!rename Shopping list"), "Shopping list")
+      assert.include(yield* alice.asks(room, "!chats"), "Shopping list")
+      const renamed = yield* markerOf(bot, room)
+      assert.strictEqual(renamed?.title, "Shopping list")
+      assert.strictEqual(renamed?.chat_id, before?.chat_id)
+      assert.isAbove(renamed?.revision ?? 0, before?.revision ?? 0)
+
+      assert.include(yield* alice.asks(room, "!archive"), "archived")
+      assert.strictEqual((yield* markerOf(bot, room))?.archived, true)
+      assert.match(yield* alice.asks(room, "anybody here?"), /archived/)
+
+      assert.include(yield* alice.asks(room, "!register"), "open again")
+      const opened = yield* markerOf(bot, room)
+      assert.strictEqual(opened?.archived, false)
+      assert.strictEqual(opened?.chat_id, before?.chat_id)
+      assert.strictEqual(yield* alice.asks(room, "anybody here?"), "anybody here?")
+    }))
+
+  it.live("suggest the right one for a typo", () =>
+    Effect.gen(function*() {
+      const { account, alice, start } = yield* scenario()
+      yield* start
+      const room = yield* openChat(alice, account.userId)
+      assert.include(yield* alice.asks(room, "!renam Shopping"), "!rename")
+    }))
+})
+
+/** Synapse's own limit for one account: two messages, then one a second. */
+const limitRate = (user: string) =>
+  Effect.promise(() =>
+    fetch(`${synapse.url}/_synapse/admin/v1/users/${user}/override_ratelimit`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${synapse.adminToken}` },
+      body: JSON.stringify({ messages_per_second: 1, burst_count: 2 })
+    })
+  )
