@@ -30,8 +30,11 @@ export const runCommand = Effect.fn("runCommand")(function*(command: Command, me
 
 const notForYou = () => Effect.succeed([notice("Only the owner of this chat can change it.")])
 
-/** Titles are other people's words: shown as they are, never as markup. */
-const quoted = (title: string): string => `“${title.replace(/[\\`*_{}[\]<>()#+.!|~-]/g, "\\$&")}”`
+/** Titles are other people's words: shown in a code span, where nothing is markup, fenced by more backticks than they hold. */
+const quoted = (title: string): string => {
+  const fence = "`".repeat(1 + Math.max(0, ...Array.from(title.matchAll(/`+/g), ([run]) => run.length)))
+  return title.includes("`") ? `${fence} ${title} ${fence}` : `${fence}${title}${fence}`
+}
 
 const linkTo = (room: RoomId): string => `https://matrix.to/#/${encodeURIComponent(room)}`
 

@@ -1,0 +1,146 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { markerType } from "../../src/domain/Marker.ts"
+import { Homeserver } from "../../src/layers/Homeserver.ts"
+import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
+
+const aChatWithAlice = Effect.gen(function*() {
+  const server = yield* Homeserver
+  const alice = yield* server.as("alice")
+  const carol = yield* server.as("carol")
+  const bot = yield* startBot({
+    database: yield* aDatabase,
+    settings: { allowedUsers: [alice.userId, carol.userId] }
+  })
+  const room = yield* aChat(alice, "Tea")
+  const ask = (body: string) =>
+    alice.say(room, body).pipe(Effect.flatMap((question) => answerTo(alice, room, question)), Effect.map(bodyOf))
+  return { server, alice, carol, bot, room, ask }
+})
+
+describe("commands", () => {
+  it.effect("!help lists every command", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* aChatWithAlice
+      const help = yield* ask("!help")
+      for (const name of ["help", "chats", "rename", "archive", "register", "status"]) assert.include(help, `!${name}`)
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("!rename changes the title here and in the marker", () =>
+    Effect.gen(function*() {
+      const { ask, bot, room, server } = yield* aChatWithAlice
+      assert.include(yield* ask(`!rename "Earl Grey"`), "Earl Grey")
+      const [chat] = yield* bot.chats
+      assert.include(chat, { title: "Earl Grey", revision: 2, markerRevision: 2 })
+      assert.deepInclude(yield* (yield* server.as("bot")).roomAccountData(room, markerType), {
+        title: "Earl Grey",
+        revision: 2
+      })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("!rename without a title says how it is used, and changes nothing", () =>
+    Effect.gen(function*() {
+      const { ask, bot } = yield* aChatWithAlice
+      assert.include(yield* ask("!rename"), "!help rename")
+      assert.include((yield* bot.chats)[0], { title: "Tea" })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("!archive puts a chat away and !register opens it again", () =>
+    Effect.gen(function*() {
+      const { ask, bot } = yield* aChatWithAlice
+      assert.include(yield* ask("!archive"), "archived")
+      assert.include(yield* ask("hello?"), "!register")
+      assert.notInclude(yield* ask("!chats"), "Tea")
+      assert.include(yield* ask("!register"), "open again")
+      assert.strictEqual(yield* ask("hello!"), "hello!")
+      assert.include((yield* bot.chats)[0], { archived: false, title: "Tea" })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("!chats links the rooms of the person who asks, and nobody else's", () =>
+    Effect.gen(function*() {
+      const { ask, carol, room } = yield* aChatWithAlice
+      yield* aChat(carol, "Coffee")
+      const list = yield* ask("!chats")
+      assert.include(list, "Tea")
+      assert.include(list, encodeURIComponent(room))
+      assert.notInclude(list, "Coffee")
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("!status tells account, chats and the last reconciliation", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* aChatWithAlice
+      const status = yield* ask("!status")
+      for (const part of [botId, "1 chats", "last reconciliation"]) assert.include(status, part)
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("a typo gets a suggestion", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* aChatWithAlice
+      assert.include(yield* ask("!renmae Tea"), "!rename")
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("a title is shown as it is, never as markup", () =>
+    Effect.gen(function*() {
+      const { alice, room } = yield* aChatWithAlice
+      const answer = yield* answerTo(alice, room, yield* alice.say(room, "!rename [click](https://evil.test) <b>me</b>"))
+      assert.strictEqual(
+        answer.content["formatted_body"],
+        "<p>This chat is now called <code>[click](https://evil.test) &lt;b&gt;me&lt;/b&gt;</code>.</p>"
+      )
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("only the owner changes a chat", () =>
+    Effect.gen(function*() {
+      const { alice, bot, carol, room } = yield* aChatWithAlice
+      yield* alice.invite(room, carol.userId)
+      yield* carol.join(room)
+      const refused = yield* answerTo(carol, room, yield* carol.say(room, "!rename Mine"))
+      assert.include(bodyOf(refused), "Only the owner")
+      assert.include((yield* bot.chats)[0], { title: "Tea" })
+    }).pipe(Effect.provide(homeserver)))
+})
+
+describe("invites", () => {
+  it.effect("from an allowed user make a chat: joined, registered, marked, greeted", () =>
+    Effect.gen(function*() {
+      const { alice, bot, room, server } = yield* aChatWithAlice
+      const [chat] = yield* bot.chats
+      assert.deepInclude(chat, { title: "Tea", owner: alice.userId, archived: false, revision: 1, markerRevision: 1 })
+      assert.deepInclude(yield* (yield* server.as("bot")).roomAccountData(room, markerType), {
+        version: 1,
+        account: botId,
+        chat_id: chat?.id,
+        room_id: room,
+        owner: alice.userId,
+        title: "Tea"
+      })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("from anybody else are left alone", () =>
+    Effect.gen(function*() {
+      const { bot, server } = yield* aChatWithAlice
+      const mallory = yield* server.as("mallory")
+      const room = yield* mallory.createRoom({ name: "Trap", invite: [botId] })
+      yield* TestClock.adjust("1 minute")
+      const joined = (yield* mallory.messages(room)).some((event) =>
+        event.state_key === botId && event.content["membership"] === "join"
+      )
+      assert.isFalse(joined)
+      assert.isDefined(bot.log.find(({ event, data }) => event === "invite_ignored" && data["room"] === room))
+      assert.strictEqual((yield* bot.chats).length, 1)
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("that came while the bot was down are accepted when it starts", () =>
+    Effect.gen(function*() {
+      const server = yield* Homeserver
+      const alice = yield* server.as("alice")
+      const database = yield* aDatabase
+      const first = yield* startBot({ database })
+      yield* aChat(alice, "Tea")
+      yield* first.stop
+      const room = yield* alice.createRoom({ name: "Coffee", invite: [botId] })
+      yield* startBot({ database })
+      yield* alice.waitFor(room, ({ sender, type }) => sender === botId && type === "m.room.message")
+    }).pipe(Effect.provide(homeserver)))
+})

@@ -1,0 +1,188 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { UserId } from "../../src/domain/Ids.ts"
+import { text } from "../../src/domain/Message.ts"
+import { Homeserver } from "../../src/layers/Homeserver.ts"
+import { Responder } from "../../src/layers/Responder.ts"
+import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
+
+/** A responder that does what the message says. */
+const moody = Layer.succeed(
+  Responder,
+  Responder.of({
+    respond: (_chat, message) => {
+      switch (message.body) {
+        case "fail":
+          return Stream.fail("no idea")
+        case "throw":
+          return Stream.sync(() => {
+            throw new Error("a bug")
+          })
+        case "half":
+          return Stream.concat(Stream.make(text("the first half")), Stream.fail("lost the thread"))
+        case "twice":
+          return Stream.make(text("one"), text("two"))
+        case "hang":
+          return Stream.never
+        default:
+          return Stream.make(text(message.body))
+      }
+    }
+  })
+)
+
+const aConversation = Effect.fnUntraced(function*(options: Partial<Parameters<typeof startBot>[0]> = {}) {
+  const server = yield* Homeserver
+  const alice = yield* server.as("alice")
+  const bot = yield* startBot({ database: yield* aDatabase, ...options })
+  const room = yield* aChat(alice)
+  return { server, alice, bot, room }
+})
+
+describe("handling a message", () => {
+  it.effect("refers to the message that it answers", () =>
+    Effect.gen(function*() {
+      const { alice, room } = yield* aConversation()
+      const question = yield* alice.say(room, "hello")
+      const answer = yield* answerTo(alice, room, question)
+      assert.deepInclude(answer.content, {
+        msgtype: "m.text",
+        body: "hello",
+        "m.relates_to": { "m.in_reply_to": { event_id: question } },
+        "m.mentions": { user_ids: [alice.userId] }
+      })
+      assert.notProperty(answer.content, "formatted_body")
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("stays in the thread of the message", () =>
+    Effect.gen(function*() {
+      const { alice, room } = yield* aConversation()
+      const root = yield* alice.say(room, "root")
+      const question = yield* alice.say(room, "in the thread", {
+        "m.relates_to": { rel_type: "m.thread", event_id: root, is_falling_back: true, "m.in_reply_to": { event_id: root } }
+      })
+      const answer = yield* answerTo(alice, room, question)
+      assert.deepStrictEqual(answer.content["m.relates_to"], {
+        rel_type: "m.thread",
+        event_id: root,
+        is_falling_back: false,
+        "m.in_reply_to": { event_id: question }
+      })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("renders markdown, and lets no script through", () =>
+    Effect.gen(function*() {
+      const { alice, room } = yield* aConversation()
+      const answer = yield* answerTo(
+        alice,
+        room,
+        yield* alice.say(room, `**bold** <script>alert(1)</script> [x](javascript:alert(1)) <img src="https://evil.test/x">`)
+      )
+      assert.strictEqual(answer.content["format"], "org.matrix.custom.html")
+      assert.strictEqual(answer.content["formatted_body"], "<p><strong>bold</strong>  <a>x</a> </p>")
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("sends the replies of one message in order", () =>
+    Effect.gen(function*() {
+      const { alice, room } = yield* aConversation({ responder: moody })
+      const question = yield* alice.say(room, "twice")
+      const first = yield* answerTo(alice, room, question)
+      const second = yield* alice.waitFor(room, ({ sender }) => sender === botId, { after: first.event_id })
+      assert.deepStrictEqual([bodyOf(first), bodyOf(second)], ["one", "two"])
+    }).pipe(Effect.provide(homeserver)))
+
+  for (const mood of ["fail", "throw", "half"]) {
+    it.effect(`answers with one diagnostic when the responder meets "${mood}", and goes on`, () =>
+      Effect.gen(function*() {
+        const { alice, bot, room } = yield* aConversation({ responder: moody })
+        const diagnostic = yield* answerTo(alice, room, yield* alice.say(room, mood))
+        const warning = bot.log.find(({ event }) => event === "message_not_handled")
+        assert.strictEqual(warning?.level, "Warn")
+        assert.include(warning?.data, { problem: "HandlerFailed", room, user: alice.userId })
+        assert.include(bodyOf(diagnostic), String(warning?.data["code"]))
+        assert.strictEqual(diagnostic.content["msgtype"], "m.notice")
+        const after = yield* answerTo(alice, room, yield* alice.say(room, "and now?"))
+        assert.strictEqual(bodyOf(after), "and now?")
+        const said = (yield* alice.messages(room)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
+        assert.strictEqual(said.length, 3, "greeting, diagnostic, answer")
+      }).pipe(Effect.provide(homeserver)))
+  }
+
+  it.effect("delays no other room by one that hangs", () =>
+    Effect.gen(function*() {
+      const { alice, room } = yield* aConversation({ responder: moody })
+      const other = yield* aChat(alice, "Other")
+      yield* alice.say(room, "hang")
+      yield* answerTo(alice, other, yield* alice.say(other, "hello"))
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("asks the server once about a room that nobody knows, and tells a busy one only once", () =>
+    Effect.gen(function*() {
+      const { alice, bot, room, server } = yield* aConversation()
+      yield* bot.stop
+      const account = yield* server.as("bot")
+      yield* account.setRoomAccountData(room, "dev.homing.chat", {})
+      const lost = yield* startBot({ database: yield* aDatabase })
+      yield* TestClock.adjust("1 second")
+
+      const before = (yield* server.requests).length
+      const diagnostic = yield* answerTo(alice, room, yield* alice.say(room, "one"))
+      const reads = (yield* server.requests).slice(before).filter(({ method, path }) =>
+        method === "GET" && !path.endsWith("/sync")
+      )
+      assert.strictEqual(reads.length, 2, "one repair: state and account data")
+      assert.include(bodyOf(diagnostic), "!register")
+
+      yield* alice.say(room, "two")
+      yield* alice.say(room, "three")
+      yield* answerTo(alice, room, yield* alice.say(room, "!rename Nothing"))
+      const told = (yield* alice.messages(room)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
+      assert.strictEqual(told.length, 3, "greeting, one diagnostic for the messages, one for the command")
+      assert.strictEqual(lost.log.filter(({ event }) => event === "message_not_handled").length, 4, "but each is logged")
+
+      yield* TestClock.adjust("1 minute")
+      yield* answerTo(alice, room, yield* alice.say(room, "four"))
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("ignores its own messages, notices, edits and strangers, each for a reason", () =>
+    Effect.gen(function*() {
+      const { alice, bot, room, server } = yield* aConversation({
+        settings: { allowedUsers: [UserId.make("@alice:homing.test")] }
+      })
+      const mallory = yield* server.as("mallory")
+      const group = yield* alice.createRoom({ name: "Group", invite: [botId, mallory.userId] })
+      yield* alice.waitFor(group, ({ sender, type }) => sender === botId && type === "m.room.message")
+      yield* mallory.join(group)
+      yield* mallory.say(group, `${botId}: hello`)
+      yield* alice.say(room, "a notice", { msgtype: "m.notice" })
+      const question = yield* alice.say(room, "hello")
+      yield* answerTo(alice, room, question)
+      yield* alice.say(room, "* hallo", {
+        "m.new_content": { msgtype: "m.text", body: "hallo" },
+        "m.relates_to": { rel_type: "m.replace", event_id: question }
+      })
+      yield* alice.say(group, "not for the bot")
+      yield* answerTo(alice, group, yield* alice.say(group, `${botId}: for the bot`))
+      yield* answerTo(alice, room, yield* alice.say(room, "the end"))
+      const said = (yield* alice.messages(room)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
+      assert.deepStrictEqual(said.slice(1).map(bodyOf), ["hello", "the end"])
+      const inGroup = (yield* alice.messages(group)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
+      assert.deepStrictEqual(inGroup.slice(1).map(bodyOf), [`${botId}: for the bot`])
+      assert.isEmpty(bot.log.filter(({ event }) => event === "message_not_handled"))
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("says once, in plain words, that it cannot read an encrypted room", () =>
+    Effect.gen(function*() {
+      const { alice, room, bot } = yield* aConversation()
+      yield* alice.setState(room, "m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" })
+      const secret = { algorithm: "m.megolm.v1.aes-sha2", ciphertext: "…", session_id: "s", device_id: "D", sender_key: "k" }
+      yield* alice.send(room, "m.room.encrypted", secret)
+      yield* alice.send(room, "m.room.encrypted", secret)
+      const said = yield* alice.waitFor(room, (event) => event.sender === botId && bodyOf(event).includes("encrypted"))
+      yield* TestClock.adjust("1 second")
+      const more = (yield* alice.messages(room)).filter((event) => event.sender === botId && bodyOf(event) === bodyOf(said))
+      assert.strictEqual(more.length, 1)
+      assert.strictEqual(bot.log.filter(({ event }) => event === "message_encrypted").length, 2)
+    }).pipe(Effect.provide(homeserver)))
+})

@@ -1,0 +1,25 @@
+import { expectTypeOf, it } from "@effect/vitest"
+import type { Effect } from "effect"
+import type { MatrixMessages, MatrixProvisioning, MatrixRooms } from "../../src/layers/MatrixClient.ts"
+import type { runCommand } from "../../src/programs/Commands.ts"
+import type { handleInvite } from "../../src/programs/HandleInvite.ts"
+import type { reconcileAll, reconcileChange, reconcileRoom } from "../../src/programs/Reconcile.ts"
+import type { resolveChat, resolveOpenChat } from "../../src/programs/Resolve.ts"
+
+// What a program may do stands in its type. These fail in `tsc`, before anything runs.
+
+type Powers<Program extends (...args: never) => Effect.Effect<unknown, unknown, unknown>> = Effect.Services<ReturnType<Program>>
+
+it("reconciling, repairing and resolving can read rooms, but neither change nor make them, nor speak in them", () => {
+  expectTypeOf<Extract<Powers<typeof reconcileAll>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<Extract<Powers<typeof reconcileRoom>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<Extract<Powers<typeof reconcileChange>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<Extract<Powers<typeof resolveChat>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<Extract<Powers<typeof resolveOpenChat>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<MatrixRooms>().toExtend<Powers<typeof reconcileAll>>()
+})
+
+it("commands and invites may change rooms", () => {
+  expectTypeOf<MatrixProvisioning>().toExtend<Powers<typeof runCommand>>()
+  expectTypeOf<MatrixProvisioning>().toExtend<Powers<typeof handleInvite>>()
+})
