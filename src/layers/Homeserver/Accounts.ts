@@ -23,7 +23,11 @@ export interface DeviceWish {
 }
 
 /** A new token. A device that is there already is signed in anew: its earlier tokens end. */
-export const signIn = (world: World, user: User, wish: DeviceWish): { readonly device: Device; readonly token: string } => {
+export const signIn = (
+  world: World,
+  user: User,
+  wish: DeviceWish
+): { readonly device: Device; readonly token: string } => {
   const deviceId = wish.deviceId ?? freshOpaque(world, "device").replaceAll(/[^A-Za-z]/g, "").slice(0, 10).toUpperCase()
   const known = user.devices.get(deviceId)
   const device: Device = known ?? {

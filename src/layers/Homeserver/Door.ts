@@ -75,7 +75,14 @@ const requestOf = (request: IncomingMessage, baseUrl: string, text: string): Hom
   const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1]
   try {
     const body: unknown = text === "" ? undefined : JSON.parse(text)
-    return { method: request.method ?? "GET", path: pathname, query, body, accessToken: bearer ?? query["access_token"], baseUrl }
+    return {
+      method: request.method ?? "GET",
+      path: pathname,
+      query,
+      body,
+      accessToken: bearer ?? query["access_token"],
+      baseUrl
+    }
   } catch {
     return undefined
   }

@@ -28,7 +28,7 @@ const companions = (world: World, user: User): Set<string> => {
   const users = new Set([user.userId])
   for (const roomId of user.rooms.keys()) {
     const room = world.rooms.get(roomId)
-    if (room?.joined.has(user.userId) === true) for (const userId of room.joined) users.add(userId)
+    if (room?.joined.has(user.userId) === true) { for (const userId of room.joined) users.add(userId) }
   }
   return users
 }
@@ -47,7 +47,7 @@ export const usersWithNewKeys = (world: World, user: User, since: number): Array
       const event = room.events[at]!
       if (event.type !== "m.room.member" || event.content["membership"] !== "join") continue
       if (event.replaced?.content["membership"] === "join" || event.stateKey === undefined) continue
-      if (event.stateKey === user.userId) for (const userId of room.joined) changed.add(userId)
+      if (event.stateKey === user.userId) { for (const userId of room.joined) changed.add(userId) }
       else changed.add(event.stateKey)
     }
   }
@@ -96,7 +96,10 @@ export const queryKeys = (world: World, wanted: Readonly<Record<string, Readonly
     const ofUser: Record<string, Json> = found[userId] = {}
     for (const device of user?.devices.values() ?? []) {
       if (device.keys === undefined || (deviceIds.length > 0 && !deviceIds.includes(device.deviceId))) continue
-      ofUser[device.deviceId] = { ...device.keys, unsigned: { device_display_name: device.displayName ?? device.deviceId } }
+      ofUser[device.deviceId] = {
+        ...device.keys,
+        unsigned: { device_display_name: device.displayName ?? device.deviceId }
+      }
     }
   }
   return { device_keys: found, failures: {} }

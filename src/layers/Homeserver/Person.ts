@@ -122,9 +122,9 @@ export const makePerson = (options: {
       is_direct: room.isDirect,
       power_level_content_override: room.powerLevels,
       creation_content: room.isSpace === true ? { type: "m.space" } : {},
-      initial_state: room.encrypted === true ?
-        [{ type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } }] :
-        []
+      initial_state: room.encrypted === true
+        ? [{ type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } }]
+        : []
     }).pipe(Effect.flatMap(roomIdOf), Effect.map((body) => body.room_id))
 
   const put = (path: string, content: Content) =>
@@ -138,30 +138,34 @@ export const makePerson = (options: {
     let from = start
     do {
       const query = { dir: "f", limit: "100", ...(from === undefined ? {} : { from }) }
-      const page: typeof Page.Type = yield* Effect.flatMap(request("GET", inRoom(room, "messages"), undefined, query), pageOf)
+      const page: typeof Page.Type = yield* Effect.flatMap(
+        request("GET", inRoom(room, "messages"), undefined, query),
+        pageOf
+      )
       events.push(...page.chunk)
       from = page.end
     } while (from !== undefined)
     return events
   })
 
-  const position = (since: string | undefined) =>
+  /** Where the stream is; with `since`, when something has happened in the room after it, or nothing for half a minute. */
+  const position = (room: string, since: string | undefined) =>
     request("GET", "/_matrix/client/v3/sync", undefined, {
       timeout: "30000",
       ...(since === undefined ? {} : { since }),
-      filter: JSON.stringify({ room: { timeline: { limit: 1 }, state: { types: [] } } })
+      filter: JSON.stringify({ room: { rooms: [room], timeline: { limit: 1 }, state: { types: [] } } })
     }).pipe(Effect.flatMap(nextBatchOf), Effect.map((body) => body.next_batch))
 
   const waitFor: Person["waitFor"] = Effect.fn("Person.waitFor")(function*(room, predicate, { after } = {}) {
     // The position is taken before the room is read: what comes in between ends the next wait at once.
-    let since = yield* position(undefined)
+    let since = yield* position(room, undefined)
     const all = yield* read(room)
     let events = after === undefined ? all : all.slice(all.findIndex((event) => event.event_id === after) + 1)
     while (true) {
       const found = events.find(predicate)
       if (found !== undefined) return found
       const before = since
-      since = yield* position(before)
+      since = yield* position(room, before)
       events = yield* read(room, before)
     }
   })

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import { append, freshOpaque, type Json, openRoom, type Room, type StoredEvent, type World } from "./Model.ts"
 import { badParam } from "./Refusal.ts"
-import { powerFor, powerOf, send, setMembership, stateContent, stateEvent } from "./Rooms.ts"
+import { requirePower, send, setMembership, stateContent, stateEvent } from "./Rooms.ts"
 
 const Content = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -112,15 +112,14 @@ const carried = [
 
 /** Replaces a room: a tombstone in the old one, a new one that names it as its predecessor. Nobody is moved. */
 export const upgradeRoom = (world: World, old: Room, sender: string, version: string, now: number): Room => {
+  // Asked first, so that a refusal leaves no room behind.
+  requirePower(old, sender, "m.room.tombstone", true)
   const created = stateEvent(old, "m.room.create")
   const levels = stateContent(old, "m.room.power_levels")
   const initial = carried.flatMap((type) => {
     const event: StoredEvent | undefined = stateEvent(old, type)
     return event === undefined ? [] : [{ type, state_key: "", content: event.content }]
   })
-  const mayReplace = powerOf(old, sender) >= powerFor(old, "m.room.tombstone", true)
-  // The tombstone is refused by the rules of the room, before a room is made that nobody would need.
-  if (!mayReplace) send(world, old, { type: "m.room.tombstone", sender, stateKey: "", content: {} }, now)
   const room = createRoom(world, sender, {
     room_version: version,
     initial_state: initial,

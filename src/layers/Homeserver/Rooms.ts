@@ -1,5 +1,14 @@
 /** What may be done in a room, and by whom: state, membership and power levels (Client-Server API, "Rooms"). */
-import { append, type Draft, type Json, type Membership, type Room, stateKeyOf, type StoredEvent, type World } from "./Model.ts"
+import {
+  append,
+  type Draft,
+  type Json,
+  type Membership,
+  type Room,
+  stateKeyOf,
+  type StoredEvent,
+  type World
+} from "./Model.ts"
 import { forbidden, notFound } from "./Refusal.ts"
 
 export const roomOf = (world: World, roomId: string): Room => {
@@ -12,7 +21,8 @@ export const roomOf = (world: World, roomId: string): Room => {
 export const stateEvent = (room: Room, type: string, stateKey = ""): StoredEvent | undefined =>
   room.state.get(stateKeyOf(type, stateKey))
 
-export const stateContent = (room: Room, type: string, stateKey = ""): Json => stateEvent(room, type, stateKey)?.content ?? {}
+export const stateContent = (room: Room, type: string, stateKey = ""): Json =>
+  stateEvent(room, type, stateKey)?.content ?? {}
 
 /** What `event` was at `position`, following the chain of the events that it replaced. */
 export const asOf = (event: StoredEvent | undefined, position: number): StoredEvent | undefined => {
@@ -33,9 +43,9 @@ export const stateAt = (room: Room, position: number): Array<StoredEvent> => {
 
 export const membershipIn = (event: StoredEvent | undefined): Membership => {
   const membership = event?.content["membership"]
-  return membership === "join" || membership === "invite" || membership === "knock" || membership === "ban" ?
-    membership :
-    "leave"
+  return membership === "join" || membership === "invite" || membership === "knock" || membership === "ban"
+    ? membership
+    : "leave"
 }
 
 export const membershipOf = (room: Room, userId: string): Membership =>
@@ -68,17 +78,19 @@ const numberIn = (content: Json, key: string, otherwise: number): number => {
 }
 const recordIn = (content: Json, key: string): Json => {
   const value = content[key]
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {}
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value))
+    : {}
 }
 
-export const powerOf = (room: Room, userId: string): number => {
+const powerOf = (room: Room, userId: string): number => {
   const levels = stateEvent(room, "m.room.power_levels")
   if (levels === undefined) return stateEvent(room, "m.room.create")?.sender === userId ? 100 : 0
   return numberIn(recordIn(levels.content, "users"), userId, numberIn(levels.content, "users_default", 0))
 }
 
 /** The level that sending an event of this type takes. */
-export const powerFor = (room: Room, type: string, isState: boolean): number => {
+const powerFor = (room: Room, type: string, isState: boolean): number => {
   const levels = stateContent(room, "m.room.power_levels")
   return numberIn(
     recordIn(levels, "events"),
@@ -87,10 +99,18 @@ export const powerFor = (room: Room, type: string, isState: boolean): number => 
   )
 }
 
+/** Only who is in the room and has the power for it sends events of a type. */
+export const requirePower = (room: Room, userId: string, type: string, isState: boolean): void => {
+  requireJoined(room, userId)
+  if (powerOf(room, userId) < powerFor(room, type, isState)) {
+    throw forbidden(`You don't have permission to post ${type} in ${room.roomId}`)
+  }
+}
+
 type Action = "invite" | "kick" | "ban" | "redact"
 const actionDefault: Record<Action, number> = { invite: 0, kick: 50, ban: 50, redact: 50 }
 
-export const may = (room: Room, userId: string, action: Action): boolean =>
+const may = (room: Room, userId: string, action: Action): boolean =>
   powerOf(room, userId) >= numberIn(stateContent(room, "m.room.power_levels"), action, actionDefault[action])
 
 const requireAction = (room: Room, userId: string, action: Action): void => {
@@ -127,10 +147,7 @@ const requireLevelsWithin = (room: Room, sender: string, next: Json): void => {
 
 /** Appends an event that anybody may ask for: every rule but those of membership, which `setMembership` has. */
 export const send = (world: World, room: Room, draft: Draft, now: number): StoredEvent => {
-  requireJoined(room, draft.sender)
-  if (powerOf(room, draft.sender) < powerFor(room, draft.type, draft.stateKey !== undefined)) {
-    throw forbidden(`You don't have permission to post ${draft.type} in ${room.roomId}`)
-  }
+  requirePower(room, draft.sender, draft.type, draft.stateKey !== undefined)
   if (draft.type === "m.room.create") throw forbidden("A room is created once")
   if (draft.stateKey?.startsWith("@") === true && draft.stateKey !== draft.sender) {
     throw forbidden("You are not allowed to set others state")
@@ -206,7 +223,9 @@ export const setMembership = (world: World, room: Room, change: MembershipChange
   }, now)
 }
 
-const profileOf = (user: { readonly displayName: string | undefined; readonly avatarUrl: string | undefined } | undefined) => ({
+const profileOf = (
+  user: { readonly displayName: string | undefined; readonly avatarUrl: string | undefined } | undefined
+) => ({
   ...(user?.displayName === undefined ? {} : { displayname: user.displayName }),
   ...(user?.avatarUrl === undefined ? {} : { avatar_url: user.avatarUrl })
 })
@@ -219,7 +238,17 @@ const kept: Record<string, ReadonlyArray<string>> = {
   "m.room.join_rules": ["join_rule", "allow"],
   "m.room.history_visibility": ["history_visibility"],
   "m.room.redaction": ["redacts"],
-  "m.room.power_levels": ["ban", "events", "events_default", "invite", "kick", "redact", "state_default", "users", "users_default"]
+  "m.room.power_levels": [
+    "ban",
+    "events",
+    "events_default",
+    "invite",
+    "kick",
+    "redact",
+    "state_default",
+    "users",
+    "users_default"
+  ]
 }
 
 export const redact = (world: World, room: Room, draft: Draft, eventId: string, now: number): StoredEvent => {

@@ -157,7 +157,10 @@ interface Entry {
   readonly segments: ReadonlyArray<string>
 }
 
-export type Routes = (method: string, path: string) => { readonly route: Route; readonly params: Record<string, string> } | undefined
+export type Routes = (
+  method: string,
+  path: string
+) => { readonly route: Route; readonly params: Record<string, string> } | undefined
 
 /** Looks routes up by method and path. `r0` is the name that `v3` had before version 1.1 of the specification. */
 export const makeRoutes = (table: ReadonlyArray<Route>): Routes => {

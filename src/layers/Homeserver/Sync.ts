@@ -1,7 +1,17 @@
 /** What `/sync` says (Client-Server API, "Syncing"), computed at one instant from the world. */
 import * as Schema from "effect/Schema"
 import { drainInbox, keyCounts, usersWithNewKeys } from "./Keys.ts"
-import { type Device, firstAfter, type Json, type Room, type StoredEvent, syncToken, timelineToken, type User, type World } from "./Model.ts"
+import {
+  type Device,
+  firstAfter,
+  type Json,
+  type Room,
+  type StoredEvent,
+  syncToken,
+  timelineToken,
+  type User,
+  type World
+} from "./Model.ts"
 import { asOf, membershipIn, stateAt, stateEvent } from "./Rooms.ts"
 import { accepts, acceptsRoom, EventFilter, newest, pageSize, type Span, strippedEvent, syncEvent } from "./Timeline.ts"
 
@@ -147,7 +157,9 @@ const timelineAndState = (view: View, room: Room, since: number | undefined, spa
   const stateEnd = options.stateAfter ? span.upTo : start - 1
   const full = since === undefined || options.fullState
   const acceptState = accepts(options.filter.room?.state ?? {})
-  const state = (full ? stateAt(room, stateEnd) : stateChanges(room, { after: since, upTo: stateEnd })).filter(acceptState)
+  const state = (full ? stateAt(room, stateEnd) : stateChanges(room, { after: since, upTo: stateEnd })).filter(
+    acceptState
+  )
   const render = (event: StoredEvent) => syncEvent(event, device, now)
   return {
     events: page.events.length + state.length,

@@ -16,10 +16,16 @@ export const clientEvent = (event: StoredEvent, device: Device, now: number): Js
   unsigned: {
     age: Math.max(0, now - event.sentAt),
     ...(event.sentBy?.device === device ? { transaction_id: event.sentBy.transaction } : {}),
-    ...(event.replaced === undefined ?
-      {} :
-      { replaces_state: event.replaced.eventId, prev_content: event.replaced.content, prev_sender: event.replaced.sender }),
-    ...(event.redactedBecause === undefined ? {} : { redacted_because: clientEvent(event.redactedBecause, device, now) })
+    ...(event.replaced === undefined
+      ? {}
+      : {
+        replaces_state: event.replaced.eventId,
+        prev_content: event.replaced.content,
+        prev_sender: event.replaced.sender
+      }),
+    ...(event.redactedBecause === undefined
+      ? {}
+      : { redacted_because: clientEvent(event.redactedBecause, device, now) })
   }
 })
 

@@ -34,7 +34,9 @@ const visible = (call: Call): { readonly room: Room; readonly horizon: number } 
 const visibleEvent = (call: Call): StoredEvent => {
   const { horizon, room } = visible(call)
   const event = call.world.events.get(at(call).event)
-  if (event === undefined || event.roomId !== room.roomId || event.position > horizon) throw notFound("Event not found.")
+  if (event === undefined || event.roomId !== room.roomId || event.position > horizon) {
+    throw notFound("Event not found.")
+  }
   return event
 }
 
@@ -62,9 +64,9 @@ const messages = (call: Call): Json => {
   const to = query["to"] === undefined ? (backwards ? 0 : horizon) : positionOfToken(world, query["to"])
   const filter = filterOf(query["filter"])
   const limit = limitOf(call)
-  const page = backwards ?
-    newest(room, { after: to, upTo: Math.min(from, horizon) }, filter, limit) :
-    oldest(room, { after: from, upTo: Math.min(to, horizon) }, filter, limit)
+  const page = backwards
+    ? newest(room, { after: to, upTo: Math.min(from, horizon) }, filter, limit)
+    : oldest(room, { after: from, upTo: Math.min(to, horizon) }, filter, limit)
   const ordered = backwards ? page.events.toReversed() : page.events
   const last = ordered.at(-1)
   const hasMore = last !== undefined && (backwards ? last !== room.events[0] : last.position < horizon)
@@ -131,7 +133,9 @@ const ReadMarkers = Schema.Struct({
 const setReadMarkers = (call: Call, body: typeof ReadMarkers.Type): Json => {
   const room = roomOf(call.world, at(call).room)
   requireJoined(room, call.user.userId)
-  if (body["m.fully_read"] !== undefined) setRoomAccountData(call, room, "m.fully_read", { event_id: body["m.fully_read"] })
+  if (body["m.fully_read"] !== undefined) {
+    setRoomAccountData(call, room, "m.fully_read", { event_id: body["m.fully_read"] })
+  }
   for (const type of ["m.read", "m.read.private"] as const) {
     const eventId = body[type]
     if (eventId !== undefined) setReceipt(call, room, type, eventId, undefined)
@@ -142,8 +146,16 @@ const setReadMarkers = (call: Call, body: typeof ReadMarkers.Type): Json => {
 const rooms = "/_matrix/client/v3/rooms/{roomId}"
 
 export const eventRoutes = [
-  routeBody("PUT", `${rooms}/send/{type}/{txnId}`, Content, (call, content) =>
-    once(call, () => send(call.world, roomOf(call.world, at(call).room), draftOf(call, at(call).type, content), call.now))),
+  routeBody(
+    "PUT",
+    `${rooms}/send/{type}/{txnId}`,
+    Content,
+    (call, content) =>
+      once(
+        call,
+        () => send(call.world, roomOf(call.world, at(call).room), draftOf(call, at(call).type, content), call.now)
+      )
+  ),
   routeBody("PUT", `${rooms}/redact/{eventId}/{txnId}`, Content, (call, content) =>
     once(call, () => {
       const draft = draftOf(call, "m.room.redaction", content)

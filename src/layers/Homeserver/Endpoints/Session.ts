@@ -2,10 +2,10 @@
 import * as Schema from "effect/Schema"
 import { checkPassword, endDevice, registerUser, signIn } from "../Accounts.ts"
 import { fullUserId, type Json, type User, userOf } from "../Model.ts"
-import { defaultRoomVersion } from "../RoomCreation.ts"
 import { append } from "../Model.ts"
-import { stateContent } from "../Rooms.ts"
 import { badParam, forbidden, notFound, Refusal } from "../Refusal.ts"
+import { defaultRoomVersion } from "../RoomCreation.ts"
+import { stateContent } from "../Rooms.ts"
 import { at, type Call, open, openBody, route, routeBody, type Visit } from "../Router.ts"
 
 const Login = Schema.Struct({
@@ -32,14 +32,19 @@ const newSession = (
   user: User,
   wish: { readonly device_id?: string | undefined; readonly initial_device_display_name?: string | undefined }
 ): Json => {
-  const { device, token } = signIn(world, user, { deviceId: wish.device_id, displayName: wish.initial_device_display_name })
+  const { device, token } = signIn(world, user, {
+    deviceId: wish.device_id,
+    displayName: wish.initial_device_display_name
+  })
   return { user_id: user.userId, device_id: device.deviceId, access_token: token, home_server: world.serverName }
 }
 
 const login = (visit: Visit, body: typeof Login.Type): Json => {
   if (body.type !== "m.login.password") throw badParam("M_UNKNOWN", `Unknown login type ${body.type}`)
   const name = body.identifier?.user ?? body.user
-  if (name === undefined || body.password === undefined) throw badParam("M_BAD_JSON", "A user and a password are needed")
+  if (name === undefined || body.password === undefined) {
+    throw badParam("M_BAD_JSON", "A user and a password are needed")
+  }
   return newSession(visit, checkPassword(visit.world, name, body.password), body)
 }
 
@@ -67,7 +72,10 @@ const signOutEverywhere = ({ user, world }: Call): Json => {
 }
 
 /** What shows in rooms follows the profile: a new member event in each of them (Client-Server API, "Events on Change"). */
-const changeProfile = (call: Call, change: { readonly displayName?: string | undefined; readonly avatarUrl?: string | undefined }): Json => {
+const changeProfile = (
+  call: Call,
+  change: { readonly displayName?: string | undefined; readonly avatarUrl?: string | undefined }
+): Json => {
   const { now, user, world } = call
   if (at(call).user !== user.userId) throw forbidden("Cannot change the profile of somebody else")
   Object.assign(user, change)

@@ -1,0 +1,123 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { Homeserver } from "../../../src/layers/Homeserver.ts"
+import { Door } from "../../../src/layers/Homeserver/Door.ts"
+import { FaultEffect, rateLimited } from "../../../src/layers/Homeserver/Faults.ts"
+import { bodies, dig, text } from "./Caller.ts"
+
+const world = Door.layer().pipe(
+  Layer.provideMerge(Homeserver.layer({ users: [{ name: "bot", password: "open sesame" }] }))
+)
+
+const ask = Effect.fnUntraced(function*(path: string, init: RequestInit = {}) {
+  const { url } = yield* Door
+  return yield* Effect.tryPromise(async () => {
+    const response = await fetch(`${url}${path}`, init)
+    const body: unknown = await response.json()
+    return { status: response.status, headers: response.headers, body }
+  })
+})
+
+const login = Effect.gen(function*() {
+  const { body } = yield* ask("/_matrix/client/v3/login", {
+    method: "POST",
+    body: JSON.stringify({
+      type: "m.login.password",
+      identifier: { type: "m.id.user", user: "bot" },
+      password: "open sesame"
+    })
+  })
+  return { authorization: `Bearer ${text(body, "access_token")}` }
+})
+
+const whoami = "/_matrix/client/v3/account/whoami"
+
+// The real clock: a socket does not wait for a test's.
+layer(world, { excludeTestServices: true })("the door", (it) => {
+  describe("over a socket", () => {
+    it.effect("answers as the model does, and tells its own address", () =>
+      Effect.gen(function*() {
+        const headers = yield* login
+        const who = yield* ask(whoami, { headers })
+        assert.strictEqual(dig(who.body, "user_id"), "@bot:homing.test")
+        assert.strictEqual(who.headers.get("access-control-allow-origin"), "*")
+        const { url } = yield* Door
+        assert.deepStrictEqual((yield* ask("/.well-known/matrix/client")).body, { "m.homeserver": { base_url: url } })
+        const refused = yield* ask("/_matrix/client/v3/login", { method: "POST", body: "{" })
+        assert.deepStrictEqual([refused.status, dig(refused.body, "errcode")], [400, "M_NOT_JSON"])
+        assert.strictEqual((yield* ask(whoami)).status, 401)
+      }))
+
+    it.effect("wakes a long poll when a message comes", () =>
+      Effect.gen(function*() {
+        const homeserver = yield* Homeserver
+        const alice = yield* homeserver.as("alice")
+        const bot = yield* homeserver.as("bot")
+        const room = yield* alice.createRoom({ invite: [bot.userId] })
+        yield* bot.join(room)
+        const headers = yield* login
+        const since = text((yield* ask("/_matrix/client/v3/sync", { headers })).body, "next_batch")
+        const poll = ask(`/_matrix/client/v3/sync?since=${since}&timeout=30000`, { headers })
+        const speak = pollUnderWay.pipe(Effect.andThen(alice.say(room, "over the wire")))
+        const [answer] = yield* Effect.all([poll, speak], { concurrency: "unbounded" })
+        assert.deepStrictEqual(bodies(answer.body, room), ["over the wire"])
+      }))
+
+    it.effect("ends a long poll when its client goes away", () =>
+      Effect.gen(function*() {
+        const homeserver = yield* Homeserver
+        const headers = yield* login
+        const since = text((yield* ask("/_matrix/client/v3/sync", { headers })).body, "next_batch")
+        const gone = new AbortController()
+        const poll = ask(`/_matrix/client/v3/sync?since=${since}&timeout=30000`, { headers, signal: gone.signal })
+        const leave = pollUnderWay.pipe(Effect.andThen(Effect.sync(() => gone.abort())))
+        yield* Effect.all([Effect.flip(poll), leave], { concurrency: "unbounded" })
+        const ended = Effect.map(homeserver.requests, (log) => log.findLast(({ path }) => path.endsWith("/sync")))
+        const last = yield* Effect.repeat(Effect.andThen(nextTurn, ended), {
+          until: (request) => request?.endedAt !== undefined
+        })
+        assert.strictEqual(last?.status, undefined)
+      }))
+
+    it.effect("acts faults out: a header, a page, a reset, a body that never ends", () =>
+      Effect.gen(function*() {
+        const homeserver = yield* Homeserver
+        const { url } = yield* Door
+        const headers = yield* login
+        yield* homeserver.inject({ path: "whoami", effect: rateLimited(1500) })
+        const limited = yield* ask(whoami, { headers })
+        assert.deepStrictEqual([limited.status, limited.headers.get("retry-after")], [429, "2"])
+
+        yield* homeserver.inject({ path: "whoami", effect: FaultEffect.Html({ status: 502, html: "<h1>502</h1>" }) })
+        const page = yield* Effect.promise(() => fetch(`${url}${whoami}`, { headers }))
+        assert.deepStrictEqual([page.status, page.headers.get("content-type")], [502, "text/html"])
+        assert.strictEqual(yield* Effect.promise(() => page.text()), "<h1>502</h1>")
+
+        yield* homeserver.inject({ path: "whoami", effect: FaultEffect.Reset() })
+        yield* Effect.flip(ask(whoami, { headers }))
+
+        yield* homeserver.inject({ path: "whoami", effect: FaultEffect.Stalled() })
+        const stop = new AbortController()
+        const stalled = yield* Effect.promise(() => fetch(`${url}${whoami}`, { headers, signal: stop.signal }))
+        const read = Effect.promise(() => stalled.text().then(() => "whole", () => "cut off"))
+        const waited = yield* Effect.raceFirst(read, Effect.as(Effect.sleep("100 millis"), "still waiting"))
+        assert.deepStrictEqual([stalled.status, waited], [200, "still waiting"])
+        stop.abort()
+      }))
+  })
+})
+
+/** Gives the event loop a turn, so that sockets move. */
+const nextTurn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+/** Returns when the last `/sync` has begun and not ended. */
+const pollUnderWay = Effect.gen(function*() {
+  const homeserver = yield* Homeserver
+  const poll = nextTurn.pipe(
+    Effect.andThen(homeserver.requests),
+    Effect.map((log) => log.findLast(({ path }) => path.endsWith("/sync")))
+  )
+  yield* Effect.repeat(poll, {
+    until: (request) => request?.query["timeout"] === "30000" && request.endedAt === undefined
+  })
+})
