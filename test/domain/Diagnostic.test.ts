@@ -1,0 +1,30 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { diagnosticText, type Problem, referenceCode } from "../../src/domain/Diagnostic.ts"
+import { ReferenceCode } from "../../src/domain/Ids.ts"
+
+describe("diagnostics", () => {
+  it("reference codes are eight letters and digits that cannot be confused", () => {
+    for (const random of [0, 1, 31, 32, 2 ** 40 - 1, 123_456_789_012]) {
+      assert.isTrue(Schema.is(ReferenceCode)(referenceCode(random)), String(random))
+    }
+    assert.notStrictEqual(referenceCode(1), referenceCode(2))
+    assert.strictEqual(referenceCode(2 ** 40 - 1), "ZZZZZZZZ")
+  })
+
+  it("every diagnostic holds its code and says what to do", () => {
+    const code = referenceCode(42)
+    const problems: ReadonlyArray<readonly [Problem, string]> = [
+      [{ _tag: "Unregistered" }, "!register"],
+      [{ _tag: "Archived", title: "Tea" }, "!register"],
+      [{ _tag: "HandlerFailed" }, "send it again"],
+      [{ _tag: "TriedTooOften", attempts: 5 }, "send it again"]
+    ]
+    for (const [problem, remedy] of problems) {
+      const text = diagnosticText(problem, "!", code)
+      assert.include(text, code, problem._tag)
+      assert.include(text, remedy, problem._tag)
+      assert.isBelow(text.length, 400, problem._tag)
+    }
+  })
+})
