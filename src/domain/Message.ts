@@ -16,8 +16,11 @@ export interface IncomingMessage {
   readonly msgtype: string
   /** The plain body without the quoted fallback of a reply. */
   readonly body: string
-  /** `m.mentions.user_ids` (Client-Server API, "User and room mentions"). */
-  readonly mentions: ReadonlyArray<UserId>
+  /**
+   * `m.mentions.user_ids` (Client-Server API, "User and room mentions"); empty when it mentions nobody, undefined when the
+   * sender's client does not say.
+   */
+  readonly mentions: ReadonlyArray<UserId> | undefined
   /** The event that this message replies to, if it is a rich reply. */
   readonly replyTo: EventId | undefined
   /** The root of the thread that this message stands in. */

@@ -1,4 +1,10 @@
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { parseCommand } from "./Command.ts"
+import { EventId, type RoomId, type ServerName, serverOf, UserId } from "./Ids.ts"
+import type { IncomingMessage, Provenance } from "./Message.ts"
+import type { RawEvent } from "./SyncBatch.ts"
 
 /** Why an event was not answered. Stored with the event, so that one can ask. */
 export const IgnoreReason = Schema.Literals([
@@ -17,3 +23,150 @@ export const IgnoreReason = Schema.Literals([
   "room_left"
 ])
 export type IgnoreReason = typeof IgnoreReason.Type
+
+// --- reading a message
+
+/** Events are at most 65,536 bytes (Client-Server API, "Size limits"): a longer body comes from a broken server. */
+const maximumBodyLength = 65_536
+
+/** More mentions than this are not read: nobody means so many. */
+const maximumMentions = 1000
+
+const textual = new Set(["m.text", "m.emote", "m.notice"])
+
+/**
+ * Reads an event as a message. Its content is whatever the sender's client put there, so each part is decoded by itself: a
+ * relation that makes no sense is no relation, a message without a body is `malformed` (as one that was redacted is).
+ */
+export const readMessage = (
+  event: RawEvent,
+  roomId: RoomId,
+  provenance: Provenance
+): Result.Result<IncomingMessage, IgnoreReason> => {
+  if (event.type === "m.room.encrypted") return Result.fail("encrypted")
+  if (event.type !== "m.room.message") return Result.fail("not_a_text_message")
+  const { body, msgtype } = event.content
+  if (event.state_key !== undefined || typeof msgtype !== "string") return Result.fail("malformed")
+  if (!textual.has(msgtype)) return Result.fail("not_a_text_message")
+  if (typeof body !== "string" || body.length > maximumBodyLength) return Result.fail("malformed")
+
+  const relation = recordIn(event.content, "m.relates_to")
+  const target = eventIdIn(relation, "event_id")
+  const inThread = relation["rel_type"] === "m.thread"
+  const inReplyTo = eventIdIn(recordIn(relation, "m.in_reply_to"), "event_id")
+  return Result.succeed({
+    eventId: event.event_id,
+    roomId,
+    sender: event.sender,
+    sentAt: event.origin_server_ts,
+    msgtype,
+    body: inReplyTo === undefined ? body : withoutReplyFallback(body),
+    mentions: mentionsIn(event.content),
+    // In a thread every message replies to the one before it, for clients without threads: that is no reply to anybody.
+    replyTo: inThread && relation["is_falling_back"] === true ? undefined : inReplyTo,
+    threadRoot: inThread ? target : undefined,
+    replaces: relation["rel_type"] === "m.replace" ? target : undefined,
+    provenance
+  })
+}
+
+const decodeEventId = Schema.decodeUnknownOption(EventId)
+const isUserId = Schema.is(UserId)
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const recordIn = (record: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> => {
+  const value = record[key]
+  return isRecord(value) ? value : {}
+}
+
+const eventIdIn = (record: Readonly<Record<string, unknown>>, key: string): EventId | undefined =>
+  Option.getOrUndefined(decodeEventId(record[key]))
+
+const mentionsIn = (content: RawEvent["content"]): ReadonlyArray<UserId> | undefined => {
+  const mentions = content["m.mentions"]
+  if (!isRecord(mentions)) return undefined
+  const ids = mentions["user_ids"]
+  return Array.isArray(ids) ? ids.slice(0, maximumMentions).filter(isUserId) : []
+}
+
+/** `> <@user:server> text`, or `> * <@user:server> text` for an emote: how clients quoted what they replied to until spec 1.13. */
+const fallbackStart = /^> (?:\* )?<@[^>\n]*>/
+
+/** Only a body that begins as the fallback does is shortened: in anything else a line with `>` is the sender's own quote. */
+const withoutReplyFallback = (body: string): string => {
+  if (!fallbackStart.test(body)) return body
+  const lines = body.split("\n")
+  const first = lines.findIndex((line) => !line.startsWith(">"))
+  if (first === -1) return ""
+  return lines.slice(lines[first]?.trim() === "" ? first + 1 : first).join("\n")
+}
+
+// --- the gate
+
+/** Who may talk to the bot. */
+export interface Admission {
+  readonly self: UserId
+  readonly allowedUsers: ReadonlyArray<UserId>
+  /** `*` allows every server. */
+  readonly allowedServers: ReadonlyArray<ServerName | "*">
+}
+
+/** Whether `user` may talk to the bot and invite it: named, or of a named server; with nothing named, of the bot's own server. */
+export const isAllowed = (user: UserId, { allowedServers, allowedUsers, self }: Admission): boolean => {
+  if (allowedUsers.length === 0 && allowedServers.length === 0) return serverOf(user) === serverOf(self)
+  return allowedUsers.includes(user) || allowedServers.includes("*") || allowedServers.includes(serverOf(user))
+}
+
+/** What the gate has to know besides the message. */
+export interface PolicyContext extends Admission {
+  readonly commandPrefix: string
+  /** How many have joined the room, the bot included. */
+  readonly joinedMembers: number
+  /** Whether the message replies to one of the bot's own. */
+  readonly repliesToSelf: boolean
+}
+
+export type PolicyDecision =
+  | { readonly _tag: "Accept" }
+  | { readonly _tag: "Ignore"; readonly reason: IgnoreReason }
+
+const accept: PolicyDecision = { _tag: "Accept" }
+const ignore = (reason: IgnoreReason): PolicyDecision => ({ _tag: "Ignore", reason })
+
+/**
+ * Whether a message is to be answered; the same for live, missed and recovered ones. The first check that fails gives the
+ * reason, in this order: the bot's own message; a notice (bots must not answer bots: Client-Server API, "m.notice"); an
+ * edit; a sender who is not allowed; a message to somebody else.
+ */
+export const decidePolicy = (message: IncomingMessage, context: PolicyContext): PolicyDecision => {
+  if (message.sender === context.self) return ignore("own_message")
+  if (message.msgtype === "m.notice") return ignore("notice")
+  if (message.replaces !== undefined) return ignore("edit")
+  if (!isAllowed(message.sender, context)) return ignore("sender_not_allowed")
+  return isAddressed(message, context) ? accept : ignore("not_addressed")
+}
+
+/** In a room of two everything is for the bot; in a larger one a mention, a reply to it, or a command. */
+const isAddressed = (message: IncomingMessage, context: PolicyContext): boolean =>
+  context.joinedMembers <= 2 ||
+  context.repliesToSelf ||
+  // Clients that say whom they mention mean it so; of the others the full user id is the surest sign.
+  (message.mentions?.includes(context.self) ?? holdsWord(message.body, context.self)) ||
+  parseCommand(context.commandPrefix, message.body)._tag !== "NotACommand"
+
+/** What continues a user id to the left or, after any punctuation, to the right. */
+const continuesBefore = /[\p{L}\p{N}_@.=/+-]$/u
+const continuesAfter = /^[.:_-]*[\p{L}\p{N}]/u
+
+/** Whether `id` stands in `body` for itself: `@bot:example.org.` does, `@bot:example.org.evil` is somebody else. */
+const holdsWord = (body: string, id: UserId): boolean => {
+  for (let at = body.indexOf(id); at !== -1; at = body.indexOf(id, at + 1)) {
+    const before = body.slice(Math.max(0, at - 2), at)
+    // A window, so that a body of nothing but dots costs no more than its length.
+    const after = body.slice(at + id.length, at + id.length + 16)
+    if (!continuesBefore.test(before) && !continuesAfter.test(after)) return true
+  }
+  return false
+}
