@@ -1,9 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { tmpdir } from "node:os"
+import { fileURLToPath } from "node:url"
 import { spawnScript } from "./Spawn.ts"
 
-const slowStop = (milliseconds: number) => spawnScript("test/SlowStop.ts", [String(milliseconds)], { cwd: tmpdir() })
+const script = fileURLToPath(new URL("./SlowStop.ts", import.meta.url))
+const slowStop = (milliseconds: number) => spawnScript(script, [String(milliseconds)], { cwd: tmpdir() })
+
+/** Processes are slow to start on a machine that is busy with other tests. */
+const slow = 60_000
 
 describe("the process", () => {
   it.live("tidies up on SIGTERM and ends with 0, whatever timers are left", () =>
@@ -12,7 +17,7 @@ describe("the process", () => {
       yield* printed("running")
       process.kill("SIGTERM")
       assert.deepInclude(yield* ended, { code: 0, stdout: "running\nstopping\ntidied\n", stderr: "" })
-    }))
+    }), slow)
 
   it.live("takes two signals at once for one", () =>
     Effect.gen(function*() {
@@ -22,7 +27,7 @@ describe("the process", () => {
       yield* printed("stopping")
       process.kill("SIGINT")
       assert.deepInclude(yield* ended, { code: 0, stdout: "running\nstopping\ntidied\n" })
-    }))
+    }), slow)
 
   it.live("ends at once with 130 on a second signal", () =>
     Effect.gen(function*() {
@@ -32,7 +37,7 @@ describe("the process", () => {
       yield* printed("still stopping")
       process.kill("SIGINT")
       assert.deepInclude(yield* ended, { code: 130, stdout: "running\nstopping\nstill stopping\n" })
-    }))
+    }), slow)
 
   it.live("cuts off a stop that lasts over five seconds", () =>
     Effect.gen(function*() {
@@ -42,5 +47,5 @@ describe("the process", () => {
       const { code, stderr } = yield* ended
       assert.strictEqual(code, 0)
       assert.match(stderr, /stopped before everything was tidied up/)
-    }), 15_000)
+    }), slow)
 })

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 
 const root = join(import.meta.dirname, "..")
 
@@ -27,7 +27,7 @@ export const spawnScript = (
 ) =>
   Effect.acquireRelease(
     Effect.sync((): Spawned => {
-      const process = spawn(options.node ?? globalThis.process.execPath, [join(root, script), ...args], {
+      const process = spawn(options.node ?? globalThis.process.execPath, [resolve(root, script), ...args], {
         cwd: options.cwd,
         // nothing of the machine's own settings
         env: { PATH: globalThis.process.env["PATH"], ...options.env }

@@ -9,8 +9,11 @@ import { AppConfig, type Settings } from "./AppConfig.ts"
  * One line an event, with keys that stay: `timestamp` (ISO 8601), `level` (lower case), `message`, `annotations`, and
  * `cause` when there is one. Redacted values have become `<redacted>` by then.
  */
-const jsonLine = Logger.map(Logger.formatStructured, ({ annotations, cause, level, message, timestamp }) =>
-  Formatter.formatJson({ timestamp, level: level.toLowerCase(), message, annotations, cause }))
+const jsonLine = Logger.map(
+  Logger.formatStructured,
+  ({ annotations, cause, level, message, timestamp }) =>
+    Formatter.formatJson({ timestamp, level: level.toLowerCase(), message, annotations, cause })
+)
 
 const loggers: { readonly [Format in Settings["logFormat"]]: () => Logger.Logger<unknown, void> } = {
   pretty: () => Logger.consolePretty(),

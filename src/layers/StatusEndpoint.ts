@@ -42,8 +42,11 @@ const routes = HttpRouter.addAll([
  */
 export const layerOn = (port: number): Layer.Layer<never, StatusPortUnavailable, AppConfig | Health> =>
   HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
-    Layer.provide(NodeHttpServer.layer(() => createServer(), { port, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
-    Layer.catchTag("ServeError", ({ cause }) => Layer.effectDiscard(
-      Effect.fail(new StatusPortUnavailable({ port, inUse: String(cause).includes("EADDRINUSE") }))
-    ))
+    Layer.provide(
+      NodeHttpServer.layer(() => createServer(), { port, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })
+    ),
+    Layer.catchTag("ServeError", ({ cause }) =>
+      Layer.effectDiscard(
+        Effect.fail(new StatusPortUnavailable({ port, inUse: String(cause).includes("EADDRINUSE") }))
+      ))
   )

@@ -55,11 +55,10 @@ const given = (flags: Readonly<Record<string, Option.Option<string>>>): Flags =>
 
 // --- commands: each imports what it needs when it runs, so that help and errors answer at once
 
-const run = Command.make("run", settingFlags, (flags) =>
-  Effect.flatMap(readConfig(given(flags)), runWith)).pipe(
-    Command.withDescription("Sign in and answer until stopped"),
-    Command.withExamples([{ command: "homing run --log-format json", description: "As in a container" }])
-  )
+const run = Command.make("run", settingFlags, (flags) => Effect.flatMap(readConfig(given(flags)), runWith)).pipe(
+  Command.withDescription("Sign in and answer until stopped"),
+  Command.withExamples([{ command: "homing run --log-format json", description: "As in a container" }])
+)
 
 const sandbox = Command.make("sandbox", {}, () => runSandbox).pipe(
   Command.withDescription("Try everything on this machine: a homeserver, the bot and a chat, with nothing to set up")
@@ -70,8 +69,8 @@ const start = Command.make(
   settingFlags,
   Effect.fnUntraced(function*(flags) {
     const report = yield* readConfig(given(flags))
-    if (namesHomeserver(report)) yield* runWith(report)
-    else yield* runSandbox
+    if (namesHomeserver(report)) return yield* runWith(report)
+    return yield* runSandbox
   })
 ).pipe(Command.withDescription("run when a homeserver is configured, else sandbox"))
 
@@ -120,8 +119,7 @@ const runSandbox = Effect.flatMap(Effect.promise(() => import("./Sandbox.ts")), 
 // --- output: help is what was asked for; a mistake gets a paragraph, not a page
 
 const presenter: CliOutput.Presenter = {
-  present: (event) =>
-    event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event)
+  present: (event) => event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event)
 }
 
 const wrongUsage = (error: CliError.ShowHelp): Effect.Effect<void, WrongUsage> =>
@@ -137,7 +135,9 @@ const inWords = (problem: CliError.NonShowHelpErrors, command: string): string =
     case "UnknownSubcommand":
       return `there is no command "${problem.subcommand}".${didYouMean(problem.suggestions)}`
     case "UnrecognizedOption": {
-      const key = settingKeys.find((key) => settingsTable[key].secret && `${problem.option}-file` === `--${flagName(key)}`)
+      const key = settingKeys.find((key) =>
+        settingsTable[key].secret && `${problem.option}-file` === `--${flagName(key)}`
+      )
       return key === undefined
         ? `"${command}" has no flag ${problem.option}.${didYouMean(problem.suggestions)}`
         : `there is no flag ${problem.option}, since everybody on this machine could read it. ` +

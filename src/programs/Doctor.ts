@@ -71,7 +71,9 @@ const examineWith = Effect.fnUntraced(function*({ dataDir }: Settings) {
 /** Reads only, so that a bot that runs on it is not disturbed. */
 const examineData = Effect.fnUntraced(function*(dataDir: string) {
   const path = yield* Path.Path
-  const exists = yield* FileSystem.FileSystem.use((files) => Effect.isSuccess(files.stat(path.join(dataDir, "homing.db"))))
+  const exists = yield* FileSystem.FileSystem.use((files) =>
+    Effect.isSuccess(files.stat(path.join(dataDir, "homing.db")))
+  )
   if (!exists) return { checks: [ok("database", "There is none yet; the first start makes it.")], session: undefined }
   const look = Effect.gen(function*() {
     const { session } = yield* Store

@@ -39,7 +39,9 @@ export const logCause = <E>(cause: Cause.Cause<E>): Effect.Effect<void> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
   return Cause.hasFails(cause)
     ? Effect.logDebug("stopped_by_failure", cause)
-    : Effect.logError("stopped_by_bug", cause).pipe(Effect.annotateLogs({ reference: referenceOf(Cause.squash(cause)) }))
+    : Effect.logError("stopped_by_bug", cause).pipe(
+      Effect.annotateLogs({ reference: referenceOf(Cause.squash(cause)) })
+    )
 }
 
 /** The same bug has the same reference wherever it happens, and needs no state to find it again. */

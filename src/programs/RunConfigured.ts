@@ -15,9 +15,10 @@ export const runConfigured = Effect.fn("RunConfigured")(function*(report: Config
   ).pipe(Layer.provideMerge(Layer.succeed(AppConfig, settings)))
 
   return yield* Effect.gen(function*() {
-    yield* Effect.forEach(report.warnings, (warning) => Effect.logWarning("config_warning").pipe(
-      Effect.annotateLogs({ warning })
-    ))
+    yield* Effect.forEach(report.warnings, (warning) =>
+      Effect.logWarning("config_warning").pipe(
+        Effect.annotateLogs({ warning })
+      ))
     yield* Layer.build(statusEndpoint(settings.statusPort))
     // the matrix client behind it takes a while to load: only now that the configuration is known to be good
     const { run } = yield* Effect.promise(() => import("./Run.ts"))
@@ -28,4 +29,6 @@ export const runConfigured = Effect.fn("RunConfigured")(function*(report: Config
 const statusEndpoint = (port: number | undefined) =>
   port === undefined
     ? Layer.empty
-    : Layer.unwrap(Effect.map(Effect.promise(() => import("../layers/StatusEndpoint.ts")), (status) => status.layerOn(port)))
+    : Layer.unwrap(
+      Effect.map(Effect.promise(() => import("../layers/StatusEndpoint.ts")), (status) => status.layerOn(port))
+    )

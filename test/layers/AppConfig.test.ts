@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Redacted, Schema } from "effect"
+import { Duration, Effect, Exit, Layer, Redacted, Schema } from "effect"
 import { ConfigInvalid } from "../../src/domain/Errors.ts"
 import { AppConfig, settingsOf } from "../../src/layers/AppConfig.ts"
 import type { ConfigReport } from "../../src/layers/AppConfig/Resolution.ts"
@@ -11,6 +11,9 @@ import { configIn } from "./AppConfig/Scratch.ts"
 const url = { HOMING_HOMESERVER_URL: "https://matrix.example.org" }
 const problemsOf = (report: ConfigReport) => report.problems.map((_) => `${_.setting}: ${_.problem}`)
 const row = (report: ConfigReport, setting: string) => report.table.find((row) => row.setting === setting)
+
+const warningsOf = (url: string) =>
+  Effect.map(configIn({ environment: { HOMING_HOMESERVER_URL: url } }), (report) => report.warnings)
 
 describe("AppConfig", () => {
   it.effect("takes a setting from its strongest source, and says which that is", () =>
@@ -127,12 +130,10 @@ describe("AppConfig", () => {
         const report = yield* configIn({ environment: { HOMING_HOMESERVER_URL: wrong } })
         assert.deepStrictEqual(report.problems.map((_) => _.setting), ["homeserver_url"], wrong)
       }
-      const warnings = (url: string) =>
-        Effect.map(configIn({ environment: { HOMING_HOMESERVER_URL: url } }), (report) => report.warnings)
       for (const fine of ["https://a.example", "http://127.0.0.1:8008", "http://localhost", "http://[::1]:80"]) {
-        assert.deepStrictEqual(yield* warnings(fine), [], fine)
+        assert.deepStrictEqual(yield* warningsOf(fine), [], fine)
       }
-      assert.match((yield* warnings("http://127.example.org")).join(), /without https/)
+      assert.match((yield* warningsOf("http://127.example.org")).join(), /without https/)
     }))
 
   describe("files that hold a value", () => {
@@ -190,7 +191,10 @@ describe("AppConfig", () => {
     it.effect("is a problem with its line when it is no TOML, and hides what stands there", () =>
       Effect.gen(function*() {
         const report = yield* configIn({ files: { "homing.toml": `device_name = "a"\naccess_token = syt_secret\n` } })
-        assert.match(problemsOf(report).join("\n"), /^config: .*homing\.toml is not valid TOML: .* at line 2, column \d+$/)
+        assert.match(
+          problemsOf(report).join("\n"),
+          /^config: .*homing\.toml is not valid TOML: .* at line 2, column \d+$/
+        )
         assert.notInclude(problemsOf(report).join(), "syt_secret")
       }))
 
@@ -259,8 +263,9 @@ describe("AppConfig", () => {
       const settings = yield* AppConfig.pipe(Effect.provide(AppConfig.layerTest({ commandPrefix: "?" })))
       assert.strictEqual(settings.commandPrefix, "?")
       const failure = yield* AppConfig.pipe(
-        Effect.provide(AppConfig.layer({ "homeserver-url": "nope", "log-level": "loud" })),
-        Effect.provide(NodeServices.layer),
+        Effect.provide(
+          AppConfig.layer({ "homeserver-url": "nope", "log-level": "loud" }).pipe(Layer.provide(NodeServices.layer))
+        ),
         Effect.flip
       )
       assert.deepStrictEqual(failure.problems.map((_) => _.setting), ["homeserver_url", "log_level"])

@@ -57,7 +57,9 @@ export const secret = optional((text): Decoded<Redacted.Redacted> =>
 )
 
 export const line = (text: string): Decoded<string> =>
-  /\p{Cc}/u.test(text) ? Result.fail(`${quote(text)} must be one line without control characters`) : Result.succeed(text)
+  /\p{Cc}/u.test(text)
+    ? Result.fail(`${quote(text)} must be one line without control characters`)
+    : Result.succeed(text)
 
 export const path = (text: string, surroundings: Surroundings): Decoded<string> =>
   Result.succeed(NodePath.resolve(surroundings.workingDirectory, text))
@@ -137,5 +139,7 @@ const parseDuration = (text: string): Option.Option<Duration.Duration> => {
 
 export const port = optional((text): Decoded<number> => {
   const value = /^\d{1,5}$/.test(text) ? Number(text) : 0
-  return value >= 1 && value <= 65535 ? Result.succeed(value) : Result.fail(`${quote(text)} is not a port from 1 to 65535`)
+  return value >= 1 && value <= 65535
+    ? Result.succeed(value)
+    : Result.fail(`${quote(text)} is not a port from 1 to 65535`)
 })

@@ -80,7 +80,9 @@ const crossChecks = (settings: Unfinished): ReadonlyArray<ConfigProblem> => {
   const problems: Array<ConfigProblem> = []
   const isUnset = (key: SettingKey) => key in settings && settings[key] === undefined
   if (isUnset("homeserverUrl") && isUnset("serverName") && isUnset("userId")) {
-    problems.push(problemOf("homeserverUrl", "which homeserver? Give its URL (or server_name, or user_id, to find it by)"))
+    problems.push(
+      problemOf("homeserverUrl", "which homeserver? Give its URL (or server_name, or user_id, to find it by)")
+    )
   } else if (settings.password !== undefined && isUnset("userId")) {
     problems.push(problemOf("userId", "a password needs the user id that it belongs to"))
   }

@@ -56,9 +56,14 @@ export const settingsTable: { readonly [K in SettingKey]: Setting<Settings[K]> }
     list: true
   }),
   commandPrefix: setting("What a command begins with", "prefix", Decode.commandPrefix, { default: "!" }),
-  logFormat: setting("pretty, json or logfmt; auto is pretty on a terminal and json elsewhere", "format", Decode.logFormat, {
-    default: "auto"
-  }),
+  logFormat: setting(
+    "pretty, json or logfmt; auto is pretty on a terminal and json elsewhere",
+    "format",
+    Decode.logFormat,
+    {
+      default: "auto"
+    }
+  ),
   logLevel: setting("trace, debug, info, warn, error, fatal or none", "level", Decode.logLevel, { default: "info" }),
   syncTimeout: setting(
     "How long the homeserver may hold a sync request, 1 second to 5 minutes",

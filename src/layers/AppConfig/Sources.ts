@@ -84,7 +84,10 @@ const fromFlags = Effect.fnUntraced(function*(flags: Flags, resolve: (path: stri
     const value = flags[flagName(key)]
     if (value === undefined) continue
     const name = `--${flagName(key)}`
-    given.set(key, { name, text: settingsTable[key].secret ? yield* readValue(key, name, resolve(value)) : text(key, value) })
+    given.set(key, {
+      name,
+      text: settingsTable[key].secret ? yield* readValue(key, name, resolve(value)) : text(key, value)
+    })
   }
   return given
 })
@@ -158,7 +161,11 @@ const readDotEnv = Effect.fnUntraced(function*(path: string) {
   const none: Readonly<Record<string, string | undefined>> = {}
   if (Result.isSuccess(content)) return { variables: { ...none, ...parseEnv(content.success) }, problems: [] }
   if (content.failure.reason._tag === "NotFound") return { variables: none, problems: [] }
-  const problem: ConfigProblem = { setting: ".env", names: [path], problem: `the file ${whyUnreadable(content.failure)}` }
+  const problem: ConfigProblem = {
+    setting: ".env",
+    names: [path],
+    problem: `the file ${whyUnreadable(content.failure)}`
+  }
   return { variables: none, problems: [problem] }
 })
 
@@ -175,7 +182,9 @@ const readToml = Effect.fnUntraced(function*(path: string, named: boolean) {
   }
   return Result.match(Toml.parse(content.success), {
     onFailure: (error) => fail(`${path} is not valid TOML: ${withoutValues(error.message)}`),
-    onSuccess: (table): { path: string; table: Readonly<Record<string, unknown>>; problems: ReadonlyArray<ConfigProblem> } => ({
+    onSuccess: (
+      table
+    ): { path: string; table: Readonly<Record<string, unknown>>; problems: ReadonlyArray<ConfigProblem> } => ({
       path,
       table,
       problems: []
@@ -184,7 +193,8 @@ const readToml = Effect.fnUntraced(function*(path: string, named: boolean) {
 })
 
 /** The parser quotes what it could not read, and a token without its quotation marks is just that. */
-const withoutValues = (message: string): string => message.replace(/^(Invalid \w+|Integer out of range) '.*' at/s, "$1 at")
+const withoutValues = (message: string): string =>
+  message.replace(/^(Invalid \w+|Integer out of range) '.*' at/s, "$1 at")
 
 const fromToml = (table: Readonly<Record<string, unknown>>, path: string): ReadonlyMap<SettingKey, Given> => {
   const given = new Map<SettingKey, Given>()
@@ -197,7 +207,9 @@ const fromToml = (table: Readonly<Record<string, unknown>>, path: string): Reado
 
 const tomlText = (key: SettingKey, value: unknown): Result.Result<string, string> => {
   if (typeof value === "string") return text(key, value)
-  if (typeof value === "number" && !settingsTable[key].secret && !settingsTable[key].list) return text(key, String(value))
+  if (typeof value === "number" && !settingsTable[key].secret && !settingsTable[key].list) {
+    return text(key, String(value))
+  }
   if (settingsTable[key].list) {
     return Array.isArray(value) && value.every((item) => typeof item === "string" && !/[\s,]/.test(item))
       ? Result.succeed(value.join(" "))

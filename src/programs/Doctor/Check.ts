@@ -10,7 +10,13 @@ export interface Check {
   readonly code: number
 }
 
-export const ok = (name: string, finding: string): Check => ({ name, verdict: "ok", finding, remedy: undefined, code: 0 })
+export const ok = (name: string, finding: string): Check => ({
+  name,
+  verdict: "ok",
+  finding,
+  remedy: undefined,
+  code: 0
+})
 
 export const warn = (name: string, finding: string, remedy: string): Check => ({
   name,
@@ -20,7 +26,12 @@ export const warn = (name: string, finding: string, remedy: string): Check => ({
   code: 0
 })
 
-export const fail = (name: string, finding: string, remedy: string | undefined, code: keyof typeof exitCode): Check => ({
+export const fail = (
+  name: string,
+  finding: string,
+  remedy: string | undefined,
+  code: keyof typeof exitCode
+): Check => ({
   name,
   verdict: "fail",
   finding,

@@ -31,7 +31,11 @@ export const checkDirectory = Effect.fn("Doctor.checkDirectory")(function*(direc
   )
   return open.length === 0
     ? ok(name, `${directory} is writable, and for this user only.`)
-    : warn(name, `Other users may open ${open.join(", ")}, which hold the bot's token.`, `Run chmod go= ${open.join(" ")}`)
+    : warn(
+      name,
+      `Other users may open ${open.join(", ")}, which hold the bot's token.`,
+      `Run chmod go= ${open.join(" ")}`
+    )
 })
 
 const chooseDirectory = "Set HOMING_DATA_DIR to a directory that this user may write."
@@ -59,7 +63,10 @@ export const checkStore = Effect.fn("Doctor.checkStore")(function*(runner: Lease
   ])
   const shown = chats.filter(({ binding }) => binding !== null).length
   const checks: ReadonlyArray<Check> = [
-    ok("database", runner === undefined ? "It opens; no bot is running on it." : `A bot is running on it (${runner.holder}).`),
+    ok(
+      "database",
+      runner === undefined ? "It opens; no bot is running on it." : `A bot is running on it (${runner.holder}).`
+    ),
     cursor === undefined
       ? ok("cursor", "There is none yet: the first start begins with what the rooms hold now.")
       : ok("cursor", "The next start goes on from where the last one stopped."),
@@ -68,7 +75,11 @@ export const checkStore = Effect.fn("Doctor.checkStore")(function*(runner: Lease
       : ok("chats", `${chats.length}, of which ${shown} are shown in a room.`),
     inbox.failed === 0
       ? ok("inbox", `${inbox.pending} to settle, ${inbox.answered} answered, ${inbox.ignored} ignored.`)
-      : warn("inbox", `${inbox.failed} messages could not be answered.`, "The log has the reason next to each reference code."),
+      : warn(
+        "inbox",
+        `${inbox.failed} messages could not be answered.`,
+        "The log has the reason next to each reference code."
+      ),
     outbox.dead === 0
       ? ok("outbox", `${outbox.pending} to send, ${outbox.sent} sent.`)
       : warn("outbox", `${outbox.dead} replies can never be delivered.`, "The log has the reason of each.")

@@ -46,7 +46,9 @@ const checkSession = Effect.fn("Doctor.checkSession")(function*(url: string, sto
   const request = { homeserverUrl: url, method: "GET", path: "/account/whoami", accessToken: token } as const
   const answer = yield* Effect.result(transport.send(request))
   if (Result.isFailure(answer)) {
-    return [fail(name, `The token could not be checked: ${answer.failure.detail}`, checkAddress, "homeserverUnreachable")]
+    return [
+      fail(name, `The token could not be checked: ${answer.failure.detail}`, checkAddress, "homeserverUnreachable")
+    ]
   }
   const refusal = refusalOf("whoami", answer.success)
   if (refusal !== undefined) {
@@ -54,11 +56,17 @@ const checkSession = Effect.fn("Doctor.checkSession")(function*(url: string, sto
     return [
       transient
         ? warn(name, `The token could not be checked now: ${refusal.detail}`, "Ask again later.")
-        : fail(name, `The homeserver does not accept the token: ${refusal.detail}`, renew(settings, stored), "credentialsRefused")
+        : fail(
+          name,
+          `The homeserver does not accept the token: ${refusal.detail}`,
+          renew(settings, stored),
+          "credentialsRefused"
+        )
     ]
   }
   return Option.match(Schema.decodeUnknownOption(WhoAmI)(answer.success.body), {
-    onNone: () => [fail(name, "The homeserver answers with something unexpected.", checkAddress, "homeserverUnreachable")],
+    onNone:
+      () => [fail(name, "The homeserver answers with something unexpected.", checkAddress, "homeserverUnreachable")],
     onSome: ({ device_id: device, user_id: user }) => judge(user, device, settings.userId, stored)
   })
 })
@@ -83,7 +91,9 @@ const judge = (
     return [
       fail(
         name,
-        `The token belongs to ${user}, but ${expected} is ${configured === undefined ? "in the data directory" : "configured"}.`,
+        `The token belongs to ${user}, but ${expected} is ${
+          configured === undefined ? "in the data directory" : "configured"
+        }.`,
         "Use the credentials and the data directory of one account.",
         "credentialsRefused"
       )
