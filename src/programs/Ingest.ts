@@ -1,5 +1,7 @@
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { arrivalsOf } from "../domain/Arrival.ts"
+import { afterFailure } from "../domain/Delivery.ts"
 import type { RoomId, SyncToken } from "../domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../domain/SyncBatch.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
@@ -75,7 +77,10 @@ const fillGap = Effect.fn("fillGap")(function*({ prevBatch, roomId }: RoomTimeli
   const newestFirst: Array<RawEvent> = []
   let from = prevBatch
   while (from !== undefined && newestFirst.length < mostRecovered) {
-    const page = yield* rooms.history(roomId, { from, to: since, limit: pageSize })
+    // The cursor waits here: a server that is away for a while must not cost a message.
+    const page = yield* rooms.history(roomId, { from, to: since, limit: pageSize }).pipe(
+      Effect.retry({ schedule: patience, while: ({ reason }) => afterFailure(reason, 1)._tag === "Retry" })
+    )
     newestFirst.push(...page.events)
     from = page.end
   }
@@ -84,9 +89,12 @@ const fillGap = Effect.fn("fillGap")(function*({ prevBatch, roomId }: RoomTimeli
   )
   return newestFirst.reverse()
 }, (effect, { roomId }) =>
-  // The room may be gone meanwhile. What the answer itself brought is still handled.
+  // The room may be closed to us meanwhile. What the answer itself brought is still handled.
   Effect.catchTag(effect, "MatrixFailure", (failure) =>
     Effect.logWarning("timeline_gap_left_open").pipe(
       Effect.annotateLogs({ room: roomId, problem: failure.message }),
       Effect.as<ReadonlyArray<RawEvent>>([])
     )))
+
+/** 1 s, 2 s, 4 s … 30 s, without end. */
+const patience = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
