@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { afterLastAnswer, arrivalsOf } from "../../src/domain/Arrival.ts"
-import { EventId, RoomId, SyncToken, UserId } from "../../src/domain/Ids.ts"
+import { EventId, RoomId, SyncToken, TransactionId, UserId } from "../../src/domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../../src/domain/SyncBatch.ts"
 
 const self = UserId.make("@bot:homing.test")
@@ -62,7 +62,9 @@ describe("what a sync answer brings", () => {
       event("$3", self, {}, { unsigned: { transaction_id: 7 } }),
       event("$4", self)
     ]))
-    assert.deepStrictEqual(echoes, [{ transactionId: "homing.x.0", eventId: "$1" }])
+    assert.deepStrictEqual(echoes, [
+      { transactionId: TransactionId.make("homing.x.0"), eventId: EventId.make("$1") }
+    ])
   })
 })
 

@@ -66,10 +66,10 @@ describe("Lanes", () => {
         grace: "1 second",
         work: Effect.fnUntraced(function*(_key: string) {
           looks++
-          if (looks > 1) return "idle"
+          if (looks > 1) return "idle" as const
           yield* Deferred.succeed(looking, undefined)
           yield* Deferred.await(goOn)
-          return "idle"
+          return "idle" as const
         })
       })
       yield* lanes.open
@@ -152,7 +152,7 @@ describe("Lanes", () => {
           begun.push(key)
           yield* Effect.sleep(key === "long" ? "2 seconds" : "1 second")
           finished.push(key)
-          return "more"
+          return "more" as const
         })
       }).pipe(Scope.provide(scope))
       yield* lanes.open
