@@ -33,8 +33,8 @@ const maximumAttempts = 4
 /** A longer wait is for the caller to plan: the answer is handed on. */
 const longestWait = 10_000
 
-const bodyOf = (response: Response) =>
-  Effect.promise(() => response.clone().json().catch(() => undefined) as Promise<unknown>)
+const bodyOf = (response: Response): Effect.Effect<unknown> =>
+  Effect.promise(() => response.clone().json().catch(() => undefined))
 
 const pauseAfter = Effect.fnUntraced(function*(attempt: number, response: Response | undefined) {
   if (response?.status === 429) {
@@ -88,19 +88,22 @@ export const make = Effect.fnUntraced(function*(options: {
   const ofLoop = Effect.fnUntraced(function*(kind: Kind, url: URL, init: RequestInit, hooks: SyncHooks) {
     const first = kind === "sync" && hooks.isFirst()
     if (first) url.searchParams.set("full_state", "true")
+    const problem = (detail: string) =>
+      Effect.sync(() => hooks.onProblem(detail)).pipe(
+        Effect.andThen(Effect.logInfo("matrix_sync_retries")),
+        Effect.annotateLogs({ detail, path: url.pathname })
+      )
     hooks.onSign()
     const response = yield* repeated(kind, url, init).pipe(
-      Effect.tapError(({ detail }) => Effect.sync(() => hooks.onProblem(detail))),
+      Effect.tapError(({ detail }) => problem(detail)),
       Effect.ensuring(Effect.sync(hooks.onSign))
     )
     if (!response.ok) {
-      const body = yield* bodyOf(response)
-      const errcode = textField(body, "errcode")
+      const errcode = textField(yield* bodyOf(response), "errcode")
       if (first && url.searchParams.has("since") && response.status === 400 && errcode === "M_UNKNOWN") {
         hooks.onUnknownCursor()
       } else {
-        const words = errcode === undefined ? "without a Matrix error" : `(${errcode})`
-        hooks.onProblem(`${url.pathname} gives HTTP ${response.status} ${words}.`)
+        yield* problem(`it answers with HTTP ${response.status}${errcode === undefined ? "" : ` (${errcode})`}.`)
       }
     }
     return response

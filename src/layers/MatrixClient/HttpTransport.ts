@@ -30,8 +30,8 @@ const busy = (status: number) => status >= 500 || status === 429
 /** A base URL without a slash at its end, so that a path can follow. */
 const baseOf = (url: URL): string => `${url.origin}${url.pathname.replace(/\/+$/, "")}`
 
-/** Plain HTTP is for this machine only. */
-const schemeFor = (server: string): string => /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(server) ? "http" : "https"
+/** What is discovered may be plain HTTP on this machine only; what a person configures may be anything. */
+const isLocal = (host: string): boolean => /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host)
 
 const versionsPath = "/_matrix/client/versions"
 
@@ -48,18 +48,19 @@ const check = Effect.fn("HttpTransport.check")(function*(base: string) {
 
 /** Client-Server API, "Well-known URI": 404 means that the server name itself is the address. */
 const discover = Effect.fn("HttpTransport.discover")(function*(server: string) {
-  const origin = `${schemeFor(server)}://${server}`
+  const origin = `${isLocal(server) ? "http" : "https"}://${server}`
   const { body, status } = yield* get(new URL(`${origin}/.well-known/matrix/client`))
   if (status === 404) return origin
   if (busy(status)) return yield* new NoAnswer({ detail: `its discovery file gives HTTP ${status}.`, final: false })
-  const url = textField(field(body, "m.homeserver"), "base_url")
-  if (url === undefined || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+  const named = textField(field(body, "m.homeserver"), "base_url") ?? ""
+  const url = URL.canParse(named) ? new URL(named) : undefined
+  if (url === undefined || !(url.protocol === "https:" || (url.protocol === "http:" && isLocal(url.host)))) {
     return yield* new NoAnswer({
       detail: `${origin}/.well-known/matrix/client names no usable homeserver (HTTP ${status}).`,
       final: true
     })
   }
-  return baseOf(new URL(url))
+  return baseOf(url)
 })
 
 /** Over HTTP, with a connection of its own for every request. */

@@ -78,7 +78,7 @@ const make = Effect.gen(function*() {
   const loop = Effect.fn("MatrixSync.loop")(function*<E, R>(ingest: (batch: SyncBatch) => Effect.Effect<void, E, R>) {
     const initial = MutableRef.getAndSet(held, undefined)
     if (initial === undefined) return yield* new SyncStalled({ silentFor: 0, detail: "there was no initial sync." })
-    const watchdog = yield* Watchdog.make(settings.syncTimeout)
+    const watchdog = yield* Watchdog.make
     const sign = Effect.sync(watchdog.alive)
     const consume = Effect.gen(function*() {
       let batch = initial
@@ -93,7 +93,7 @@ const make = Effect.gen(function*() {
         )
       }
     })
-    return yield* Effect.raceFirst(consume, watchdog.watch)
+    return yield* Effect.raceFirst(consume, watchdog.watch(settings.syncTimeout))
   })
 
   return MatrixSync.of({

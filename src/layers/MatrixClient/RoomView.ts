@@ -123,33 +123,34 @@ const withMembership = (known: KnownRoom, membership: OwnMembership): KnownRoom 
   }
 }
 
-/** The view after one more answer of `/sync`. Costs what the answer holds, and one copy of the map of rooms. */
+/** A room that was just entered comes with its whole state: of the time before, only the marker, our own word, is kept. */
+const entered = (roomId: RoomId, membership: OwnMembership, before: KnownRoom | undefined): KnownRoom => {
+  const fresh = unknownRoom(roomId, membership)
+  return { ...fresh, room: { ...fresh.room, marker: before?.room.marker } }
+}
+
+/** The view after one more answer of `/sync`: the same one when no room changed, for most answers bring only messages. */
 export const applySync = (view: RoomView, raw: unknown, self: UserId): RoomView => {
-  const next = new Map(view)
-  const known = (roomId: RoomId) => next.get(roomId) ?? unknownRoom(roomId, "left")
+  let next: Map<RoomId, KnownRoom> | undefined
+  const set = (roomId: RoomId, room: KnownRoom) => {
+    if ((next ?? view).get(roomId) !== room) (next ??= new Map(view)).set(roomId, room)
+  }
   for (const kind of ["invite", "knock"] as const) {
-    for (const { raw: room, roomId } of sectionsOf(raw, kind).rooms) {
-      // Stripped state is the inviter's word: of what was known before only the marker, our own word, is kept.
-      const { marker } = known(roomId).room
-      const fresh = unknownRoom(roomId, kind)
-      const stripped = applyState(fresh, eventsOf(field(room, `${kind}_state`)))
-      next.set(roomId, { ...stripped, room: { ...stripped.room, marker } })
+    for (const { raw: section, roomId } of sectionsOf(raw, kind).rooms) {
+      set(roomId, applyState(entered(roomId, kind, view.get(roomId)), eventsOf(field(section, `${kind}_state`))))
     }
   }
-  for (const { raw: room, roomId } of sectionsOf(raw, "join").rooms) {
-    const before = known(roomId)
-    // A room that was entered anew comes with its whole state, so that nothing of the time before may shine through.
-    const start = before.room.membership === "join" ? before : {
-      ...unknownRoom(roomId, "join"),
-      room: { ...unknownRoom(roomId, "join").room, marker: before.room.marker }
-    }
-    next.set(roomId, applyAccountData(applyState(start, stateOf(room)), eventsOf(field(room, "account_data"))))
+  for (const { raw: section, roomId } of sectionsOf(raw, "join").rooms) {
+    const before = view.get(roomId)
+    const start = before?.room.membership === "join" ? before : entered(roomId, "join", before)
+    set(roomId, applyAccountData(applyState(start, stateOf(section)), eventsOf(field(section, "account_data"))))
   }
-  for (const { raw: room, roomId } of sectionsOf(raw, "leave").rooms) {
-    const after = applyAccountData(applyState(known(roomId), stateOf(room)), eventsOf(field(room, "account_data")))
-    next.set(roomId, withMembership(after, departureOf(room, self)))
+  for (const { raw: section, roomId } of sectionsOf(raw, "leave").rooms) {
+    const before = view.get(roomId) ?? unknownRoom(roomId, "left")
+    const after = applyAccountData(applyState(before, stateOf(section)), eventsOf(field(section, "account_data")))
+    set(roomId, withMembership(after, departureOf(section, self)))
   }
-  return next
+  return next ?? view
 }
 
 /** One room from the answers of `GET .../state` and of the marker's account data (undefined when there is none). */

@@ -41,7 +41,7 @@ export interface SdkRun {
   /** Waits for the next answer. */
   readonly next: Effect.Effect<Arrival>
   /** Fails when there will be no first answer. */
-  readonly noStart: Effect.Effect<never, HomeserverUnreachable | CursorUnknown>
+  readonly noStart: Effect.Effect<never, HomeserverUnreachable | CursorUnknown | SessionEnded | SyncStalled>
   /** Fails when the SDK's loop has ended or is silent for too long. */
   readonly noLife: Effect.Effect<never, SessionEnded | SyncStalled>
   /** A sign of life. */
@@ -85,7 +85,7 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   const arrivals = yield* Queue.unbounded<Arrival>()
   const noStart = yield* Deferred.make<never, HomeserverUnreachable | CursorUnknown>()
   const ended = yield* Deferred.make<never, SessionEnded | SyncStalled>()
-  const watchdog = yield* Watchdog.make(settings.syncTimeout)
+  const watchdog = yield* Watchdog.make
   const patienceEnds = clock.currentTimeMillisUnsafe() + Duration.toMillis(settings.startPatience)
 
   // What the SDK's callbacks read and write. They run outside of any fiber, and none of them may throw.
@@ -153,8 +153,13 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   const run: SdkRun = {
     client,
     next: Queue.take(arrivals),
-    noStart: Deferred.await(noStart),
-    noLife: Effect.raceFirst(Deferred.await(ended), watchdog.watch),
+    noStart: Effect.raceAllFirst([
+      Deferred.await(noStart),
+      Deferred.await(ended),
+      // The first answer for a large account takes the server long.
+      watchdog.watch(Duration.max(settings.syncTimeout, settings.startPatience))
+    ]),
+    noLife: Effect.raceFirst(Deferred.await(ended), watchdog.watch(settings.syncTimeout)),
     alive: Effect.sync(watchdog.alive),
     stop: Effect.sync(() => {
       stopped = true

@@ -73,7 +73,7 @@ const make = Effect.gen(function*() {
     const run = yield* startRun(credentials, since, settings).pipe(Scope.provide(scope))
     MutableRef.set(running, run)
     yield* sdk.use(run.client)
-    const arrival = yield* Effect.raceAllFirst([run.next, run.noStart, run.noLife])
+    const arrival = yield* Effect.raceFirst(run.next, run.noStart)
     const batch = yield* read(run, arrival, { since, initial: true })
     MutableRef.set(held, { run, arrival, batch })
     return batch

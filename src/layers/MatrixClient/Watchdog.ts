@@ -12,25 +12,25 @@ export const SilenceGrace = Context.Reference<Duration.Duration>("homing/MatrixC
 export interface Watchdog {
   /** Notes a sign of life: a request of the loop began or ended, a batch was taken. Plain, for the SDK's callbacks. */
   readonly alive: () => void
-  /** Fails when no sign came for too long. */
-  readonly watch: Effect.Effect<never, SyncStalled>
+  /** Fails when no sign came for longer than one request may take, and the grace. */
+  watch(request: Duration.Duration): Effect.Effect<never, SyncStalled>
 }
 
 /**
  * The SDK's loop can die without a word (client.ts:1537), so that nothing but the time since its last sign tells. The
  * requests of others, such as sends, are no sign: they go on while the loop is dead.
  */
-export const make = Effect.fnUntraced(function*(syncTimeout: Duration.Duration) {
+export const make = Effect.gen(function*() {
   const clock = yield* Clock.Clock
   const grace = yield* SilenceGrace
-  const allowed = Duration.toMillis(syncTimeout) + Duration.toMillis(grace)
   let lastSign = clock.currentTimeMillisUnsafe()
   const silence = Effect.sync(() => clock.currentTimeMillisUnsafe() - lastSign)
   const watchdog: Watchdog = {
     alive: () => {
       lastSign = clock.currentTimeMillisUnsafe()
     },
-    watch: Effect.gen(function*() {
+    watch: Effect.fnUntraced(function*(request) {
+      const allowed = Duration.toMillis(request) + Duration.toMillis(grace)
       while (true) {
         const silentFor = yield* silence
         if (silentFor >= allowed) {
