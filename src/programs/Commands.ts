@@ -64,7 +64,7 @@ const status = Effect.gen(function*() {
   const lines = [
     `- account ${session.userId}, device ${session.deviceId}`,
     `- ${chats.length} chats, ${chats.filter((chat) => chat.binding === null).length} of them without a room`,
-    `- ${inbox.pending} messages waiting, ${inbox.answered} answered, ${inbox.ignored} ignored, ${inbox.failed} failed`,
+    `- ${inbox.pending} messages in hand, ${inbox.answered} answered, ${inbox.ignored} ignored, ${inbox.failed} failed`,
     `- ${outbox.pending} replies to send, ${outbox.sent} sent, ${outbox.dead} that could not be delivered`,
     ...(report === undefined ? [] : [
       `- last reconciliation: ${report.rooms} rooms, ${report.restored} restored, ${report.updated} updated, ` +

@@ -71,6 +71,8 @@ const giveUp = (row: PendingRow) =>
   )
 
 const logSettled = (row: PendingRow, settlement: Settlement) => {
+  // What became of an invite was logged where it was decided.
+  if (row.kind === "invite") return Effect.void
   const about = { room: row.roomId, user: row.sender, event: row.key, provenance: row.provenance }
   switch (settlement._tag) {
     case "Answered":
