@@ -167,7 +167,7 @@ const closest = (typed: string): CommandName | undefined => {
   return commandNames
     .map((name) => ({ name, slips: distance(letters, [...name]) }))
     .filter(({ slips }) => slips <= bound)
-    .sort((a, b) => a.slips - b.slips)[0]?.name
+    .toSorted((a, b) => a.slips - b.slips)[0]?.name
 }
 
 /**

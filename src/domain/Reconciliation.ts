@@ -125,7 +125,7 @@ export const carryOut = (chats: ReadonlyArray<Chat>, outcomes: ReadonlyArray<Out
     const chat = chatAfter(outcome, byId.get(outcome.chatId))
     if (chat !== undefined) byId.set(chat.id, chat)
   }
-  return [...byId.values()].sort((a, b) => a.id < b.id ? -1 : 1)
+  return [...byId.values()].toSorted((a, b) => a.id < b.id ? -1 : 1)
 }
 
 /** What one reconciliation found. Kept in the store and logged as `matrix_reconcile_complete`. */

@@ -119,6 +119,7 @@ describe("parseCommand", () => {
     ["!regsiterr", "register"],
     ["!weather", undefined],
     ["!ab", undefined],
+    ["!lp", undefined],
     ["!constructor", undefined],
     ["!привет", undefined]
   ])("suggests for %j: %s", (body, name) => assert.strictEqual(suggestion(body), name))

@@ -167,6 +167,7 @@ describe("decidePolicy", () => {
     [`${self}.evil.example`, "not_addressed"],
     [`${self}:8448`, "not_addressed"],
     [`${self}s`, "not_addressed"],
+    [`${self}.-evil.example`, "not_addressed"],
     [`x${self}`, "not_addressed"],
     ["bot: hello", "not_addressed"]
   ])(

@@ -44,7 +44,7 @@ export const decide = ({ account, chats, now, rooms }: {
   const told = new Set([...bound, ...claimed, ...roomless].flatMap(roomsOf))
   const untold = rooms.filter((room) => !told.has(room.roomId)).map((room) => outcomeOfRoom(world, room))
 
-  return [...bound, ...claimed, ...roomless, ...untold].sort(byRoomThenChat)
+  return [...bound, ...claimed, ...roomless, ...untold].toSorted(byRoomThenChat)
 }
 
 // --- chats that a room shows
@@ -146,7 +146,7 @@ const outcomesOfClaims = (
     .filter(({ marker, room }) =>
       mayReturn && !world.outdated.has(room.roomId) && (local?.owner ?? marker.owner) === marker.owner
     )
-    .sort(byAge)[0]
+    .toSorted(byAge)[0]
   const home = winner && homeOf(world, winner.room)
   const owner = local?.owner ?? winner?.marker.owner
   const shownAt = shown ?? home?.roomId

@@ -116,6 +116,8 @@ describe("decide: a room that shows a chat", () => {
   })
 })
 
+const claiming = (name: string, bound_at: number) => room(name, { marker: marker(name, "c1", { bound_at }) })
+
 describe("decide: a room that shows nothing", () => {
   it.each<[string, Partial<ServerRoom>]>([
     ["no_marker", {}],
@@ -200,7 +202,6 @@ describe("decide: a room that shows nothing", () => {
   })
 
   it("gets a chat that several claim by the oldest binding, then by room id", () => {
-    const claiming = (name: string, bound_at: number) => room(name, { marker: marker(name, "c1", { bound_at }) })
     assert.deepStrictEqual(told({ rooms: [claiming("a", 3), claiming("b", 1), claiming("c", 2)] }), [
       "Conflict a -/c1 two_rooms_one_chat",
       "Restored b c1 no_local_chat",
@@ -213,10 +214,11 @@ describe("decide: a room that shows nothing", () => {
   })
 })
 
+const old = (options: Partial<ServerRoom> = {}) =>
+  room("a", { marker: marker("a", "c1"), tombstone: tombstone("b"), ...options })
+const next = (options: Partial<ServerRoom> = {}) => room("b", { predecessor: roomId("a"), ...options })
+
 describe("decide: a room that was upgraded", () => {
-  const old = (options: Partial<ServerRoom> = {}) =>
-    room("a", { marker: marker("a", "c1"), tombstone: tombstone("b"), ...options })
-  const next = (options: Partial<ServerRoom> = {}) => room("b", { predecessor: roomId("a"), ...options })
   const bound = chat("c1", "a")
 
   it("hands its chat to the successor", () => {
@@ -258,6 +260,14 @@ describe("decide: a room that was upgraded", () => {
   it("keeps it when the successor claims another chat", () => {
     const rooms = [old(), next({ marker: marker("b", "c2") })]
     assert.deepStrictEqual(told({ chats: [bound], rooms }), ["Unchanged a c1 agrees", "Restored b c2 no_local_chat"])
+  })
+
+  it("keeps it when the successor claims it for another owner", () => {
+    const rooms = [old(), next({ marker: marker("b", "c1", { owner: bob }) })]
+    assert.deepStrictEqual(told({ chats: [bound], rooms }), [
+      "Unchanged a c1 agrees",
+      "Conflict b -/c1 owner_disagrees"
+    ])
   })
 
   it("keeps it while its own marker disagrees", () => {

@@ -14,7 +14,7 @@ const isChange = ({ _tag }: Outcome) =>
   _tag === "Restored" || _tag === "Updated" || _tag === "Moved" || _tag === "Detached"
 const isFinding = ({ _tag }: Outcome) => _tag === "Skipped" || _tag === "Conflict"
 const roomsOf = (outcome: Outcome) => outcome._tag === "Moved" ? [outcome.fromRoomId, outcome.roomId] : [outcome.roomId]
-const sorted = (ids: Iterable<string | null>) => [...ids].sort()
+const sorted = (ids: Iterable<string | null>) => [...ids].toSorted()
 const roomsShown = (chats: ReadonlyArray<Chat>) => chats.flatMap((chat) => chat.binding?.roomId ?? [])
 
 describe("decide, in any world", () => {
