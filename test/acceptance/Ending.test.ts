@@ -5,6 +5,7 @@ import { createServer } from "node:http"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { type Exit, settings, startBot, temporaryDirectory } from "./Bot.ts"
+import { logIn } from "./Homeserver.ts"
 import { openChat, scenario } from "./Scenario.ts"
 
 /** One paragraph for a person: what is wrong and what to do, and nothing of the insides. */
@@ -139,14 +140,20 @@ describe("a start that cannot succeed", () => {
       assertPlain(exit, "homing.db", /newer/)
     }))
 
-  it.live("because the data directory belongs to another account ends with 74", () =>
+  it.live("because the data directory belongs to another account ends with 77, and with 74 when a token says so", () =>
     Effect.gen(function*() {
-      const { dataDir, start } = yield* scenario()
+      const { account, dataDir, start } = yield* scenario()
       yield* (yield* start).stop
       const other = yield* scenario()
-      const exit = yield* end({ ...other.environment, HOMING_DATA_DIR: dataDir })
-      assert.strictEqual(exit.code, 74)
-      assertPlain(exit, other.account.userId)
+      const byPassword = yield* end(settings({ account: other.account, dataDir, url: other.proxy.url }))
+      assert.strictEqual(byPassword.code, 77)
+      assertPlain(byPassword, account.userId, other.account.userId)
+
+      const { token } = yield* logIn(other.account)
+      const more = { HOMING_PASSWORD: undefined, HOMING_USER_ID: undefined, HOMING_ACCESS_TOKEN: token }
+      const byToken = yield* end(settings({ account: other.account, dataDir, url: other.proxy.url, more }))
+      assert.strictEqual(byToken.code, 74)
+      assertPlain(byToken, account.userId, other.account.userId)
     }))
 
   it.live("because of the configuration ends with 78 and tells all that is wrong at once", () =>

@@ -68,17 +68,18 @@ describe("a restart", () => {
       const second = yield* start
       assert.strictEqual(second.report["restored"], 3)
       assert.strictEqual(second.report["conflicts"], 0)
-      const restored = second.log.filter(({ annotations }) => annotations["outcome"] === "Restored")
-      assert.sameMembers(
-        restored.map(({ annotations }) => `${annotations["roomId"]} ${annotations["chatId"]}`),
-        before.map((marker) => `${marker?.room_id} ${marker?.chat_id}`)
-      )
       const chats = yield* alice.asks(groceries, "!chats")
       assert.include(chats, "Shopping list")
       assert.notInclude(chats, "Garden")
       assert.match(yield* alice.asks(travel, "hello"), /archived/)
       assert.strictEqual(yield* bob.asks(garden, "hello again"), "hello again")
       assert.deepStrictEqual(yield* Effect.forEach(rooms, (room) => markerOf(bot, room)), before)
+
+      const restored = second.log.filter(({ annotations }) => annotations["outcome"] === "Restored")
+      assert.sameMembers(
+        restored.map(({ annotations }) => `${annotations["roomId"]} ${annotations["chatId"]}`),
+        before.map((marker) => `${marker?.room_id} ${marker?.chat_id}`)
+      )
 
       // The ids that the database holds are the ones of before: they stand in the next marker.
       yield* bob.asks(garden, "!rename Flowers")
@@ -125,7 +126,7 @@ describe("a restart", () => {
       const [code] = referenceCode.exec(diagnostic) ?? []
       assert.isDefined(code, diagnostic)
       assert.include(diagnostic, "!register")
-      const warning = yield* second.logs("chat_unresolved", ({ annotations }) => annotations["code"] === code)
+      const warning = yield* second.logs("message_not_handled", ({ annotations }) => annotations["code"] === code)
       assert.strictEqual(warning.level, "warn")
       assert.strictEqual(warning.annotations["room"], room)
 

@@ -9,18 +9,13 @@ describe("a bot that is put out of a room", () => {
     it.live(`by a ${how} keeps the chat, and shows it there again when it is let in`, () =>
       Effect.gen(function*() {
         const { account, alice, behindTheBot, start } = yield* scenario()
-        const bot = yield* start
+        yield* start
         const room = yield* openChat(alice, account.userId, "Groceries")
         const lobby = yield* openChat(alice, account.userId, "Lobby")
         const hidden = yield* behindTheBot
         const before = yield* markerOf(hidden, room)
         yield* alice[how](room, account.userId)
-        const detached = yield* bot.logs(
-          "matrix_reconcile_finding",
-          ({ annotations }) => annotations["outcome"] === "Detached" && annotations["roomId"] === room
-        )
-        assert.strictEqual(detached.annotations["reason"], reason)
-        assert.include(yield* alice.asks(lobby, "!chats"), reason)
+        assert.match(yield* alice.asks(lobby, "!chats"), new RegExp(`Groceries.*${reason}`))
 
         if (how === "ban") yield* alice.unban(room, account.userId)
         yield* alice.invite(room, account.userId)
