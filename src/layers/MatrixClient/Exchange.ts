@@ -83,13 +83,9 @@ const readBody = async (response: Response, limit: number): Promise<Uint8Array<A
 const redirected = (from: URL, response: Response, bounds: Bounds): URL => {
   const location = response.headers.get("location")
   const to = location !== null && URL.canParse(location, from.href) ? new URL(location, from) : undefined
-  if (to === undefined || (to.protocol !== "https:" && to.origin !== from.origin)) {
-    throw new NoAnswer({ detail: `it redirects (HTTP ${response.status}) to no usable address.`, final: true })
-  }
-  if (to.origin !== from.origin && bounds.redirects === "same-origin") {
-    throw new NoAnswer({ detail: `it redirects to another address, ${to.origin}.`, final: true })
-  }
-  return to
+  if (to !== undefined && to.origin === from.origin) return to
+  if (to !== undefined && bounds.redirects === "any" && to.protocol === "https:") return to
+  throw new NoAnswer({ detail: `it redirects to another address, ${to?.origin ?? "which is unreadable"}.`, final: true })
 }
 
 const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status)
