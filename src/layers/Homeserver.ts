@@ -9,7 +9,7 @@ import { roomRoutes } from "./Homeserver/Endpoints/Rooms.ts"
 import { sessionRoutes } from "./Homeserver/Endpoints/Session.ts"
 import { syncRoutes } from "./Homeserver/Endpoints/Sync.ts"
 import { type Fault, FaultEffect, makeFaults } from "./Homeserver/Faults.ts"
-import { fullUserId, makeWorld, userOf } from "./Homeserver/Model.ts"
+import { fullUserId, makeWorld, settle, userOf } from "./Homeserver/Model.ts"
 import { makePerson, type Person } from "./Homeserver/Person.ts"
 import { type HomeserverAnswer, type HomeserverRequest, makeRoutes } from "./Homeserver/Router.ts"
 
@@ -141,7 +141,10 @@ const make = Effect.fnUntraced(function*(options: HomeserverOptions) {
     inject: (fault) => Effect.sync(() => faults.inject(fault)),
     clearFaults: Effect.sync(faults.clear),
     signOut: (user, { softLogout = false } = {}) =>
-      Effect.sync(() => signOutUser(world, fullUserId(world, user), softLogout ? "soft" : "hard")),
+      Effect.sync(() => {
+        signOutUser(world, fullUserId(world, user), softLogout ? "soft" : "hard")
+        settle(world)
+      }),
     forgetPositions: Effect.sync(() => void world.generation++),
     as: (name) =>
       Effect.sync(() => {

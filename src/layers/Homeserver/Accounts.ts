@@ -81,7 +81,7 @@ export const endDevice = (world: World, device: Device, how: "soft" | "hard"): v
     user.devices.delete(device.deviceId)
     world.keyChanges.push({ position: ++world.position, userId: user.userId })
   }
-  wake(user)
+  wake(world, user)
 }
 
 export const signOutUser = (world: World, userId: string, how: "soft" | "hard"): void => {

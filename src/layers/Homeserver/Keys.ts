@@ -76,7 +76,7 @@ export const uploadKeys = (world: World, device: Device, upload: KeyUpload): Jso
     device.keys = upload.device_keys
     const user = userOf(world, device.userId)
     world.keyChanges.push({ position: ++world.position, userId: device.userId })
-    for (const userId of companions(world, user)) wake(userOf(world, userId))
+    for (const userId of companions(world, user)) wake(world, userOf(world, userId))
   }
   for (const [name, key] of Object.entries(upload.one_time_keys ?? {})) device.oneTimeKeys.set(name, key)
   for (const [name, key] of Object.entries(upload.fallback_keys ?? {})) {
@@ -114,7 +114,7 @@ export const claimKeys = (world: World, wanted: Readonly<Record<string, Readonly
       if (device === undefined) continue
       const key = takeKey(device, `${algorithm}:`)
       if (key !== undefined) (claimed[userId] ??= {})[deviceId] = key
-      wake(userOf(world, userId))
+      wake(world, userOf(world, userId))
     }
   }
   return { one_time_keys: claimed, failures: {} }
@@ -150,6 +150,6 @@ export const sendToDevice = (
         target?.inbox.push({ position: ++world.position, value: { sender, type, content: recordOf(content) } })
       }
     }
-    wake(user)
+    wake(world, user)
   }
 }

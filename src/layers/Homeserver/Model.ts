@@ -104,6 +104,8 @@ export interface World {
   readonly rooms: Map<string, Room>
   readonly events: Map<string, StoredEvent>
   readonly aliases: Map<string, string>
+  /** Whose long polls are to be woken when the world is whole again. */
+  readonly disturbed: Set<User>
   /** Whose device keys changed, in order of position. */
   readonly keyChanges: Array<{ readonly position: number; readonly userId: string }>
 }
@@ -118,6 +120,7 @@ export const makeWorld = (serverName: string): World => ({
   rooms: new Map(),
   events: new Map(),
   aliases: new Map(),
+  disturbed: new Set(),
   keyChanges: []
 })
 
@@ -148,17 +151,27 @@ export const userOf = (world: World, userId: string): User => {
   return user
 }
 
-/** Wakes the user's long polls. */
-export const wake = (user: User): void => {
+/** Has the user's long polls woken by the next `settle`. */
+export const wake = (world: World, user: User): void => {
   user.changes++
-  for (const waiter of [...user.waiters]) waiter()
+  world.disturbed.add(user)
+}
+
+/**
+ * Wakes the long polls of everybody for whom something has changed. Called when a rule is done and never by one: a
+ * waiter looks at the world at once, and would see a room with half its state.
+ */
+export const settle = (world: World): void => {
+  const users = [...world.disturbed]
+  world.disturbed.clear()
+  for (const user of users) for (const waiter of [...user.waiters]) waiter()
 }
 
 /** Notes for `userId` that `room` changed at the world's present position. */
 export const announce = (world: World, room: Room, userId: string): void => {
   const user = userOf(world, userId)
   user.feed.push({ position: world.position, roomId: room.roomId })
-  wake(user)
+  wake(world, user)
 }
 
 export interface Draft {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { authenticate } from "./Accounts.ts"
-import { type Device, type Json, type User, userOf, type World } from "./Model.ts"
+import { type Device, type Json, settle, type User, userOf, type World } from "./Model.ts"
 import { Refusal } from "./Refusal.ts"
 
 /** One request of the client-server API. `path` is the whole path, percent-encoded, without a query. */
@@ -71,12 +71,14 @@ type Body = Json | ReadonlyArray<Json>
 const ok = (body: Body): HomeserverAnswer => ({ status: 200, body })
 
 /** Runs a rule; what it throws as a `Refusal` becomes a failure, anything else is a defect of the model. */
-const ruled = <A>(rule: () => A): Effect.Effect<A, Refusal> =>
+const ruled = <A>(world: World, rule: () => A): Effect.Effect<A, Refusal> =>
   Effect.suspend(() => {
     try {
       return Effect.succeed(rule())
     } catch (problem) {
       return problem instanceof Refusal ? Effect.fail(problem) : Effect.die(problem)
+    } finally {
+      settle(world)
     }
   })
 
@@ -98,7 +100,7 @@ const decodeBody = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
 export const open = (method: string, path: string, rule: (visit: Visit) => Body): Route => ({
   method,
   path,
-  run: (visit) => ruled(() => ok(rule(visit)))
+  run: (visit) => ruled(visit.world, () => ok(rule(visit)))
 })
 
 /** An endpoint for everybody, with a body. */
@@ -109,14 +111,14 @@ export const openBody = <S extends Schema.ConstraintDecoder<unknown>>(
   rule: (visit: Visit, body: S["Type"]) => Body
 ): Route => {
   const body = decodeBody(schema)
-  return { method, path, run: (visit) => ruled(() => ok(rule(visit, body(visit)))) }
+  return { method, path, run: (visit) => ruled(visit.world, () => ok(rule(visit, body(visit)))) }
 }
 
 /** An endpoint for those who are signed in. */
 export const route = (method: string, path: string, rule: (call: Call) => Body): Route => ({
   method,
   path,
-  run: (visit) => ruled(() => ok(rule(signedIn(visit))))
+  run: (visit) => ruled(visit.world, () => ok(rule(signedIn(visit))))
 })
 
 /** An endpoint for those who are signed in, with a body. */
@@ -131,7 +133,7 @@ export const routeBody = <S extends Schema.ConstraintDecoder<unknown>>(
     method,
     path,
     run: (visit) =>
-      ruled(() => {
+      ruled(visit.world, () => {
         // The token is looked at first: a stranger does not learn what is wrong with a body.
         const call = signedIn(visit)
         return ok(rule(call, body(visit)))
@@ -147,7 +149,7 @@ export const routeEffect = (
 ): Route => ({
   method,
   path,
-  run: (visit) => Effect.map(run((rule) => ruled(() => rule(signedIn(visit))), visit), ok)
+  run: (visit) => Effect.map(run((rule) => ruled(visit.world, () => rule(signedIn(visit))), visit), ok)
 })
 
 // --- finding the route

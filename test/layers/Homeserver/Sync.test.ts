@@ -256,6 +256,16 @@ describe("a long poll", () => {
       assert.deepStrictEqual(bodies(yield* Fiber.join(poll), room), ["wake up"])
     }).pipe(Effect.provide(Homeserver.layer())))
 
+  it.effect("is shown a new room whole, although its events come one by one", () =>
+    Effect.gen(function*() {
+      const { alice } = yield* people
+      const poll = yield* Effect.forkChild(sync(alice, { since: yield* now(alice), timeout: "30000" }))
+      yield* TestClock.adjust("1 seconds")
+      const room = yield* alice.createRoom({ name: "Tea", encrypted: true })
+      const events = types(list(yield* Fiber.join(poll), "rooms", "join", room, "timeline", "events"))
+      assert.deepStrictEqual([events.at(0), events.at(-1)], ["m.room.create", "m.room.name"])
+    }).pipe(Effect.provide(Homeserver.layer())))
+
   it.effect("ends empty when its time is up", () =>
     Effect.gen(function*() {
       const { alice, bot } = yield* people

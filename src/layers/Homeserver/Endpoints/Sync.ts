@@ -88,7 +88,7 @@ export const syncRoutes = [
     (call, content) => {
       const { user, world } = ownData(call)
       user.accountData.set(at(call).type, { position: ++world.position, value: structuredClone(content) })
-      wake(user)
+      wake(world, user)
       return {}
     }
   ),
