@@ -3,10 +3,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
-import { Chat, type DetachReason, maximumTitleLength } from "../domain/Chat.ts"
+import { Chat, cleanTitle, type DetachReason } from "../domain/Chat.ts"
 import { ChatNotFound, RoomTaken, type StoreUnavailable, UnregisteredRoom } from "../domain/Errors.ts"
 import { ChatId, type RoomId, type UserId } from "../domain/Ids.ts"
-import type { Outcome } from "../domain/Reconciliation.ts"
+import { chatAfter, type Outcome } from "../domain/Reconciliation.ts"
 import { Store } from "./Store.ts"
 
 /** Resolves rooms to chats, and is the only writer of bindings. Every change is one transaction. */
@@ -71,8 +71,8 @@ const make = Effect.gen(function*() {
       const chat = new Chat({
         id: yield* newChatId,
         owner,
-        ownerName: cut(ownerName),
-        title: cut(title),
+        ownerName: cleanTitle(ownerName) || cleanTitle(owner),
+        title: cleanTitle(title),
         archived: false,
         revision: 1,
         createdAt: now,
@@ -89,7 +89,7 @@ const make = Effect.gen(function*() {
     }),
 
     rename: Effect.fn("ChatManager.rename")(function*(id, title) {
-      return yield* change(id, (chat) => ({ title: cut(title), revision: chat.revision + 1 }))
+      return yield* change(id, (chat) => ({ title: cleanTitle(title), revision: chat.revision + 1 }))
     }),
 
     setArchived: Effect.fn("ChatManager.setArchived")(function*(id, archived) {
@@ -120,7 +120,7 @@ const make = Effect.gen(function*() {
         const changed: Array<Chat> = []
         // Rooms are let go before any is taken: two chats that change places would else meet in one room.
         for (const outcome of outcomes) {
-          if (outcome._tag === "Skipped" || outcome._tag === "Conflict" || outcome._tag === "Unchanged") continue
+          if (outcome._tag === "Skipped" || outcome._tag === "Conflict") continue
           const before = yield* store.chats.byId(outcome.chatId)
           const after = chatAfter(outcome, before)
           if (after === undefined) continue
@@ -134,23 +134,6 @@ const make = Effect.gen(function*() {
     })
   })
 })
-
-const chatAfter = (outcome: Outcome, chat: Chat | undefined): Chat | undefined => {
-  switch (outcome._tag) {
-    case "Restored":
-    case "Updated":
-    case "Moved":
-      return outcome.chat
-    case "Detached":
-      return chat && new Chat({ ...chat, binding: null, detached: outcome.reason })
-    case "Unchanged":
-    case "Skipped":
-    case "Conflict":
-      return undefined
-  }
-}
-
-const cut = (title: string) => title.slice(0, maximumTitleLength)
 
 const newestFirst = (a: Chat, b: Chat) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1)
 

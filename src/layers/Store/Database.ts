@@ -61,6 +61,9 @@ const defectsFailWith = <E2>(fail: (cause: unknown) => E2) => <A, E, R>(effect: 
 /** Files up to this many bytes are checked page by page when they are opened; of larger ones the schema is read. */
 const checkedSize = 16 * 1024 * 1024
 
+/** One page of the smallest size (sqlite.org/fileformat.html, 1.2). */
+const smallestDatabase = 512
+
 const Check = Schema.Struct({ quick_check: Schema.String })
 
 /**
@@ -76,6 +79,10 @@ export const openDatabase = Effect.fn("Store.open")(function*(
     unavailable(filename, "unpatched_driver", `Its driver is not the one that Homing was tested with (${cause})`)
   const driver = yield* Effect.tryPromise({ try: load, catch: unpatched })
   const size = filename === ":memory:" ? 0 : yield* Effect.try({ try: () => ownFile(filename), catch: fail })
+  // SQLite takes a file that is too short to be a database for an empty one, and would write over it.
+  if (size > 0 && size < smallestDatabase) {
+    return yield* unavailable(filename, "corrupt", `It is damaged: ${size} bytes are no database`)
+  }
   const sql = yield* driver.make({ filename }).pipe(
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
     defectsFailWith(fail)

@@ -69,17 +69,15 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
   const { sql } = db
 
   /**
-   * An invite has no event id: the next one into the same room has the same key and opens the row again, unless it still
-   * waits. After a failure the attempts beyond the first are kept, because those were crashes, and an initial sync repeats
-   * every open invite: one that kills the process must not do so after every start.
+   * An invite has no event id: the next one into the same room has the same key and opens the row again. One that still waits
+   * stays as it is, attempts included, because an initial sync repeats every open invite.
    */
   const putInvite = (row: ReturnType<typeof values>) =>
     db.run(sql`
       INSERT INTO inbox ${sql.insert(row)}
       ON CONFLICT (key) DO UPDATE SET
         sender = excluded.sender, provenance = excluded.provenance, state = excluded.state, reason = excluded.reason,
-        code = NULL, received_at = excluded.received_at, settled_at = excluded.settled_at,
-        attempts = CASE WHEN inbox.state = 'failed' AND inbox.attempts > 0 THEN inbox.attempts - 1 ELSE 0 END
+        code = NULL, attempts = 0, received_at = excluded.received_at, settled_at = excluded.settled_at
       WHERE inbox.state <> 'pending'`)
 
   return {

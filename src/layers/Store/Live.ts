@@ -8,7 +8,7 @@ import { type Database, openDatabase } from "./Database.ts"
 import { storeFailure } from "./Failures.ts"
 import { makeInbox } from "./Inbox.ts"
 import { takeLease } from "./Lease.ts"
-import { migrate } from "./Migrations.ts"
+import { migrate, schemaVersion } from "./Migrations.ts"
 import { makeOutbox } from "./Outbox.ts"
 import { makeReports } from "./Reports.ts"
 import { makeCursor, makeSession } from "./Session.ts"
@@ -44,6 +44,7 @@ export const openDataDir = Effect.fn("Store.openDataDir")(function*(dataDir: str
 /** The database of a data directory as it stands, for looking only: takes no lease and changes no schema. */
 export const readDataDir = Effect.fn("Store.readDataDir")(function*(dataDir: string) {
   const db = yield* openDatabase(Path.join(dataDir, "homing.db"))
+  yield* schemaVersion(db)
   yield* db.run(db.sql`PRAGMA query_only = ON`)
   return makeStore(db)
 })

@@ -75,19 +75,23 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
 
 const Version = Schema.Struct({ user_version: Schema.Int })
 
+/** The version of the file: how many steps it has taken. A file that has taken more than this Homing knows is refused. */
+export const schemaVersion = Effect.fn("Store.schemaVersion")(function*(db: Database) {
+  const version = (yield* firstRow(db, Version, db.sql`PRAGMA user_version`))?.user_version ?? 0
+  if (version <= migrations.length) return version
+  return yield* unavailable(
+    db.path,
+    "newer_schema",
+    `It was written by a newer Homing (schema ${version}; this one knows ${migrations.length})`
+  )
+})
+
 /** Brings the file to the newest version that this Homing knows, all steps in one transaction. */
 export const migrate = Effect.fn("Store.migrate")(function*(db: Database) {
   // The transaction begins with a write lock also when there is nothing to do: a read-only file is found here, at the
   // start, and not by the first message.
   yield* db.transaction(Effect.gen(function*() {
-    const version = (yield* firstRow(db, Version, db.sql`PRAGMA user_version`))?.user_version ?? 0
-    if (version > migrations.length) {
-      return yield* unavailable(
-        db.path,
-        "newer_schema",
-        `It was written by a newer Homing (schema ${version}; this one knows ${migrations.length})`
-      )
-    }
+    const version = yield* schemaVersion(db)
     if (version === migrations.length) return
     for (const step of migrations.slice(version)) {
       for (const statement of step) yield* db.run(db.sql.unsafe(statement))

@@ -207,20 +207,6 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
       assert.deepStrictEqual(yield* store.inbox.counts, { pending: 1, answered: 0, ignored: 0, failed: 0 })
     }))
 
-    test("remembers the crashes of an invite that failed, and no ordinary failure", Effect.fnUntraced(function*(store) {
-      const failed = { _tag: "Failed", code: ReferenceCode.make("ABCDEFGH"), problem: "crashed", replies: [] } as const
-      yield* store.inbox.ingest(batch([invite(roomA)]))
-      for (let n = 0; n < 4; n++) yield* store.inbox.begin(roomA)
-      yield* store.inbox.settle(invite(roomA).key, failed)
-      yield* store.inbox.ingest(batch([invite(roomA)]))
-      assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 4)
-      yield* store.inbox.ingest(batch([invite(roomB)]))
-      yield* store.inbox.begin(roomB)
-      yield* store.inbox.settle(invite(roomB).key, failed)
-      yield* store.inbox.ingest(batch([invite(roomB)]))
-      assert.strictEqual((yield* store.inbox.begin(roomB))?.attempts, 1)
-    }))
-
     test("records a repeated invite that is now ignored", Effect.fnUntraced(function*(store) {
       yield* store.inbox.ingest(batch([invite(roomA)]))
       yield* store.inbox.settle(invite(roomA).key, answered([]))

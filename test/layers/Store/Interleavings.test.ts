@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { EventId, ReferenceCode, RoomId, TransactionId } from "../../../src/domain/Ids.ts"
+import type { Settlement } from "../../../src/domain/Settlement.ts"
+import { Store } from "../../../src/layers/Store.ts"
+import { batch, message, reply } from "./Samples.ts"
+
+const Room = Schema.Literals(["!a:example.org", "!b:example.org", "!c:example.org"])
+const below = (n: number) => Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: n - 1 })))
+
+/** What lanes, the sync loop and the sender do to the store, in any order. Message n stands in the room n modulo three. */
+const Step = Schema.Union([
+  Schema.Struct({ do: Schema.Literal("ingest"), messages: Schema.Array(below(18)) }),
+  Schema.Struct({ do: Schema.Literal("begin"), room: Room }),
+  Schema.Struct({
+    do: Schema.Literal("settle"),
+    message: below(18),
+    as: Schema.Literals(["Answered", "Ignored", "Failed"]),
+    replies: below(3)
+  }),
+  Schema.Struct({ do: Schema.Literal("send"), room: Room })
+])
+type Step = typeof Step.Type
+
+const Steps = Schema.Array(Step).pipe(Schema.check(Schema.isMaxLength(60)))
+
+const keyOf = (n: number) => `$m${n}`
+const roomOf = (n: number) => RoomId.make(Room.literals[n % 3] ?? Room.literals[0])
+
+/** Replies are named after the step that made them, so that a second settlement of a message would show. */
+const settlementOf = (step: Extract<Step, { do: "settle" }>, at: number): Settlement => {
+  const replies = Array.from({ length: step.replies }, (_, n) => reply(`m${step.message}.s${at}.r${n}`, roomOf(step.message)))
+  switch (step.as) {
+    case "Answered":
+      return { _tag: "Answered", replies }
+    case "Ignored":
+      return { _tag: "Ignored", reason: "notice" }
+    case "Failed":
+      return { _tag: "Failed", code: ReferenceCode.make("ABCDEFGH"), problem: "broke", replies }
+  }
+}
+
+/** Sends everything that waits for a room and answers the transaction ids in the order of sending. */
+const drain = Effect.fnUntraced(function*(store: Store["Service"], room: RoomId) {
+  const sent: Array<string> = []
+  for (let row = yield* store.outbox.next(room); row !== undefined; row = yield* store.outbox.next(room)) {
+    sent.push(row.message.transactionId)
+    yield* store.outbox.sent(row.message.transactionId, EventId.make(`$${row.message.transactionId}`))
+  }
+  return sent
+})
+
+describe("whatever the order of ingest, begin, settle and send", () => {
+  it.effect.prop("the store does what a list in memory would", [Steps], ([steps]) =>
+    Effect.gen(function*() {
+      const store = yield* Store
+      /** Messages in the order of arrival; replies in the order of settling; both by what the interface says. */
+      const inbox = new Map<number, { attempts: number; state: string }>()
+      const outbox = new Map<RoomId, Array<string>>()
+
+      for (const [at, step] of steps.entries()) {
+        switch (step.do) {
+          case "ingest": {
+            yield* store.inbox.ingest(batch(step.messages.map((n) => message(keyOf(n), roomOf(n)))))
+            for (const n of step.messages) if (!inbox.has(n)) inbox.set(n, { attempts: 0, state: "pending" })
+            break
+          }
+          case "begin": {
+            const expected = [...inbox].find(([n, row]) => roomOf(n) === step.room && row.state === "pending")
+            const row = yield* store.inbox.begin(RoomId.make(step.room))
+            if (expected !== undefined) expected[1].attempts++
+            assert.strictEqual(row?.key, expected && keyOf(expected[0]))
+            assert.strictEqual(row?.attempts, expected?.[1].attempts)
+            break
+          }
+          case "settle": {
+            const settlement = settlementOf(step, at)
+            yield* store.inbox.settle(keyOf(step.message), settlement)
+            const row = inbox.get(step.message)
+            if (row?.state !== "pending") break
+            row.state = settlement._tag.toLowerCase()
+            const room = roomOf(step.message)
+            const replies = settlement._tag === "Ignored" ? [] : settlement.replies.map((_) => _.transactionId)
+            outbox.set(room, [...outbox.get(room) ?? [], ...replies])
+            break
+          }
+          case "send": {
+            const room = RoomId.make(step.room)
+            const row = yield* store.outbox.next(room)
+            const [expected, ...rest] = outbox.get(room) ?? []
+            assert.strictEqual(row?.message.transactionId, expected)
+            if (expected === undefined) break
+            yield* store.outbox.sent(TransactionId.make(expected), EventId.make(`$${expected}`))
+            outbox.set(room, rest)
+          }
+        }
+      }
+
+      for (const [n, row] of inbox) assert.strictEqual((yield* store.inbox.find(keyOf(n)))?.state, row.state)
+      for (const room of Room.literals.map((_) => RoomId.make(_))) {
+        assert.deepStrictEqual(yield* drain(store, room), outbox.get(room) ?? [])
+      }
+    }).pipe(Effect.provide(Store.layerMemory)), { arbitrary: { runs: 100 } })
+
+  it.effect.prop("nothing is lost or settled twice when all of it happens at once", [Steps], ([steps]) =>
+    Effect.gen(function*() {
+      const store = yield* Store
+      yield* store.inbox.ingest(batch(Array.from({ length: 18 }, (_, n) => message(keyOf(n), roomOf(n)))))
+      yield* Effect.forEach([...steps.entries()], ([at, step]) => {
+        switch (step.do) {
+          case "ingest":
+            return store.inbox.ingest(batch(step.messages.map((n) => message(keyOf(n), roomOf(n)))))
+          case "begin":
+            return store.inbox.begin(RoomId.make(step.room))
+          case "settle":
+            return store.inbox.settle(keyOf(step.message), settlementOf(step, at))
+          case "send":
+            return store.outbox.pendingRooms
+        }
+      }, { concurrency: "unbounded", discard: true })
+
+      const counts = yield* store.inbox.counts
+      const asked = new Set(steps.flatMap((step) => step.do === "settle" ? [step.message] : []))
+      assert.strictEqual(counts.pending, 18 - asked.size)
+      assert.strictEqual(counts.answered + counts.ignored + counts.failed, asked.size)
+      for (const room of Room.literals.map((_) => RoomId.make(_))) {
+        // Every message has the replies of one settlement, all of them and side by side.
+        const settlements = (yield* drain(store, room)).map((id) => id.slice(0, id.lastIndexOf(".r")))
+        const runs = settlements.filter((id, n) => id !== settlements[n - 1])
+        assert.strictEqual(new Set(runs.map((id) => id.split(".")[0])).size, runs.length)
+      }
+    }).pipe(Effect.provide(Store.layerMemory)), { arbitrary: { runs: 50 } })
+})
