@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import * as module from "node:module"
-import { constants, tmpdir } from "node:os"
+import { constants } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -12,8 +12,9 @@ const here = fileURLToPath(new URL(".", import.meta.url))
 const [major, minor] = process.versions.node.split(".").map(Number)
 
 if (major > 22 || (major === 22 && minor >= 18)) {
-  // compiled code is kept between starts, which halves the time to the first line; where it cannot be, nothing is lost
-  module.enableCompileCache(join(tmpdir(), `homing-compile-cache-${process.getuid?.() ?? "user"}`))
+  // Compiled code is kept between starts, which halves the time to the first line; where it cannot be, nothing is lost.
+  // Not in the system's temporary directory: whoever makes the directory there first chooses the code that runs here.
+  module.enableCompileCache(join(here, "../node_modules/.cache/homing"))
   await import("../src/main.ts")
 } else {
   const node = join(here, "../node_modules/node/bin", process.platform === "win32" ? "node.exe" : "node")
