@@ -63,12 +63,14 @@ export class Homeserver extends Context.Service<Homeserver, {
   as(user: string): Effect.Effect<Person>
 }>()("homing/Homeserver") {
   static readonly layer = (options: HomeserverOptions = {}): Layer.Layer<Homeserver> =>
-    Layer.effect(Homeserver, make(options))
+    Layer.effect(Homeserver, Effect.sync(() => make(options)))
 }
 
 const routes = makeRoutes([...sessionRoutes, ...roomRoutes, ...eventRoutes, ...syncRoutes, ...keyRoutes])
 
-const make = Effect.fnUntraced(function*(options: HomeserverOptions) {
+const broken = (how: "reset" | "stalled"): HomeserverAnswer => ({ status: 0, body: undefined, broken: how })
+
+const make = (options: HomeserverOptions): Homeserver["Service"] => {
   const world = makeWorld(options.serverName ?? "homing.test")
   for (const { name, password } of options.users ?? []) registerUser(world, name, password)
   const faults = makeFaults()
@@ -94,8 +96,6 @@ const make = Effect.fnUntraced(function*(options: HomeserverOptions) {
       Effect.catch((refusal) => Effect.succeed<HomeserverAnswer>({ status: refusal.status, body: refusal.body }))
     )
   })
-
-  const broken = (how: "reset" | "stalled"): HomeserverAnswer => ({ status: 0, body: undefined, broken: how })
 
   const suffer = (effect: FaultEffect, request: HomeserverRequest): Effect.Effect<HomeserverAnswer> =>
     FaultEffect.$match(effect, {
@@ -154,4 +154,4 @@ const make = Effect.fnUntraced(function*(options: HomeserverOptions) {
         return makePerson({ answer, accessToken: token, userId: user.userId, deviceId: device.deviceId })
       })
   })
-})
+}

@@ -85,5 +85,5 @@ export const endDevice = (world: World, device: Device, how: "soft" | "hard"): v
 }
 
 export const signOutUser = (world: World, userId: string, how: "soft" | "hard"): void => {
-  for (const device of [...world.users.get(userId)?.devices.values() ?? []]) endDevice(world, device, how)
+  for (const device of world.users.get(userId)?.devices.values() ?? []) endDevice(world, device, how)
 }

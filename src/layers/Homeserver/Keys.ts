@@ -1,5 +1,5 @@
 /** Device keys and to-device messages (Client-Server API, "End-to-End Encryption" and "Send-to-Device messaging"). */
-import { type Device, firstAfter, type Json, type User, userOf, wake, type World } from "./Model.ts"
+import { type Device, type Json, laterThan, type User, userOf, wake, type World } from "./Model.ts"
 
 /** To-device messages for an answer since `since`. What the client has thereby acknowledged is dropped. */
 export const drainInbox = (device: Device, since: number | undefined): Array<Json> => {
@@ -36,15 +36,13 @@ const companions = (world: World, user: User): Set<string> => {
 /** Whose keys are to be asked for again: those who changed them, and those whom a join has brought together. */
 export const usersWithNewKeys = (world: World, user: User, since: number): Array<string> => {
   const changed = new Set<string>()
-  for (let index = firstAfter(world.keyChanges, since); index < world.keyChanges.length; index++) {
-    const { userId } = world.keyChanges[index]!
+  for (const { userId } of laterThan(world.keyChanges, since)) {
     if (userId === user.userId || sharesRoom(world, user, userId)) changed.add(userId)
   }
-  for (const roomId of new Set(user.feed.slice(firstAfter(user.feed, since)).map((entry) => entry.roomId))) {
+  for (const roomId of new Set(laterThan(user.feed, since).map((entry) => entry.roomId))) {
     const room = world.rooms.get(roomId)
     if (room === undefined || !room.joined.has(user.userId)) continue
-    for (let at = firstAfter(room.events, since); at < room.events.length; at++) {
-      const event = room.events[at]!
+    for (const event of laterThan(room.events, since)) {
       if (event.type !== "m.room.member" || event.content["membership"] !== "join") continue
       if (event.replaced?.content["membership"] === "join" || event.stateKey === undefined) continue
       if (event.stateKey === user.userId) { for (const userId of room.joined) changed.add(userId) }

@@ -164,7 +164,7 @@ export const wake = (world: World, user: User): void => {
 export const settle = (world: World): void => {
   const users = [...world.disturbed]
   world.disturbed.clear()
-  for (const user of users) for (const waiter of [...user.waiters]) waiter()
+  for (const user of users) for (const waiter of Array.from(user.waiters)) waiter()
 }
 
 /** Notes for `userId` that `room` changed at the world's present position. */
@@ -252,13 +252,30 @@ const positionOf = (world: World, token: string, pattern: RegExp): number => {
 
 const unknownToken = (): Refusal => badParam("M_UNKNOWN", "Invalid stream token")
 
-/** The index of the first element after `position`, in a list that is in order of position. */
-export const firstAfter = (list: ReadonlyArray<{ readonly position: number }>, position: number): number => {
+/** A stretch of the stream. */
+export interface Span {
+  /** Exclusive. */
+  readonly after: number
+  /** Inclusive. */
+  readonly upTo: number
+}
+
+/** The elements of a span, of a list that is in order of position. */
+export const within = <A extends { readonly position: number }>(list: ReadonlyArray<A>, span: Span): ReadonlyArray<A> =>
+  list.slice(firstAfter(list, span.after), firstAfter(list, span.upTo))
+
+/** The elements after `position`, of a list that is in order of position. */
+export const laterThan = <A extends { readonly position: number }>(
+  list: ReadonlyArray<A>,
+  position: number
+): ReadonlyArray<A> => list.slice(firstAfter(list, position))
+
+const firstAfter = (list: ReadonlyArray<{ readonly position: number }>, position: number): number => {
   let low = 0
   let high = list.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (list[middle]!.position <= position) low = middle + 1
+    if ((list[middle]?.position ?? 0) <= position) low = middle + 1
     else high = middle
   }
   return low

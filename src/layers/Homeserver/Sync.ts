@@ -3,17 +3,20 @@ import * as Schema from "effect/Schema"
 import { drainInbox, keyCounts, usersWithNewKeys } from "./Keys.ts"
 import {
   type Device,
-  firstAfter,
   type Json,
+  laterThan,
   type Room,
+  type Span,
+  stateKeyOf,
   type StoredEvent,
   syncToken,
   timelineToken,
   type User,
+  within,
   type World
 } from "./Model.ts"
 import { asOf, membershipIn, stateAt, stateEvent } from "./Rooms.ts"
-import { accepts, acceptsRoom, EventFilter, newest, pageSize, type Span, strippedEvent, syncEvent } from "./Timeline.ts"
+import { accepts, acceptsRoom, EventFilter, newest, pageSize, strippedEvent, syncEvent } from "./Timeline.ts"
 
 /** A filter, as far as this model knows it: what it does not know it takes for absent. */
 export const Filter = Schema.Struct({
@@ -108,11 +111,7 @@ const isEmpty = (record: object): boolean => Object.keys(record).length === 0
 /** Rooms that may have something to say: all of them at first, then those in the tail of the user's feed. */
 const candidates = ({ options, user }: View): Iterable<string> => {
   if (options.since === undefined || options.fullState) return user.rooms.keys()
-  const rooms = new Set<string>()
-  for (let index = firstAfter(user.feed, options.since); index < user.feed.length; index++) {
-    rooms.add(user.feed[index]!.roomId)
-  }
-  return rooms
+  return new Set(laterThan(user.feed, options.since).map((entry) => entry.roomId))
 }
 
 const joinedSection = (view: View, room: Room): Json | undefined => {
@@ -172,10 +171,8 @@ const timelineAndState = (view: View, room: Room, since: number | undefined, spa
 
 const stateChanges = (room: Room, span: Span): Array<StoredEvent> => {
   const changes = new Map<string, StoredEvent>()
-  for (let index = firstAfter(room.events, span.after); index < room.events.length; index++) {
-    const event = room.events[index]!
-    if (event.position > span.upTo) break
-    if (event.stateKey !== undefined) changes.set(`${event.type}\0${event.stateKey}`, event)
+  for (const event of within(room.events, span)) {
+    if (event.stateKey !== undefined) changes.set(stateKeyOf(event.type, event.stateKey), event)
   }
   return [...changes.values()]
 }

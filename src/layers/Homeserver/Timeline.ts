@@ -1,6 +1,6 @@
 /** Reading events: as a client sees them, filtered, and page by page. */
 import * as Schema from "effect/Schema"
-import { type Device, firstAfter, type Json, type Room, type StoredEvent } from "./Model.ts"
+import { type Device, type Json, type Room, type Span, type StoredEvent, within } from "./Model.ts"
 
 /** An event as `device` sees it. `age` is in milliseconds. */
 export const clientEvent = (event: StoredEvent, device: Device, now: number): Json => ({
@@ -74,13 +74,6 @@ export const maximumPage = 100
 
 export const pageSize = (wanted: number | undefined): number => Math.min(Math.max(wanted ?? 10, 0), maximumPage)
 
-export interface Span {
-  /** Exclusive. */
-  readonly after: number
-  /** Inclusive. */
-  readonly upTo: number
-}
-
 export interface Page {
   /** In order of position. */
   readonly events: ReadonlyArray<StoredEvent>
@@ -88,30 +81,23 @@ export interface Page {
   readonly more: boolean
 }
 
-/** The newest events of a span, at most `limit`. Reads no more of the room than it needs. */
+/** The newest events of a span, at most `limit`. */
 export const newest = (room: Room, span: Span, filter: EventFilter, limit: number): Page => {
-  const accept = accepts(filter)
-  const events: Array<StoredEvent> = []
-  for (let index = firstAfter(room.events, span.upTo) - 1; index >= 0; index--) {
-    const event = room.events[index]!
-    if (event.position <= span.after) break
-    if (!accept(event)) continue
-    if (events.length === limit) return { events: events.reverse(), more: true }
-    events.push(event)
-  }
-  return { events: events.reverse(), more: false }
+  const page = take(within(room.events, span).toReversed(), filter, limit)
+  return { events: page.events.toReversed(), more: page.more }
 }
 
 /** The oldest events of a span, at most `limit`. */
-export const oldest = (room: Room, span: Span, filter: EventFilter, limit: number): Page => {
+export const oldest = (room: Room, span: Span, filter: EventFilter, limit: number): Page =>
+  take(within(room.events, span), filter, limit)
+
+const take = (events: ReadonlyArray<StoredEvent>, filter: EventFilter, limit: number): Page => {
   const accept = accepts(filter)
-  const events: Array<StoredEvent> = []
-  for (let index = firstAfter(room.events, span.after); index < room.events.length; index++) {
-    const event = room.events[index]!
-    if (event.position > span.upTo) break
+  const taken: Array<StoredEvent> = []
+  for (const event of events) {
     if (!accept(event)) continue
-    if (events.length === limit) return { events, more: true }
-    events.push(event)
+    if (taken.length === limit) return { events: taken, more: true }
+    taken.push(event)
   }
-  return { events, more: false }
+  return { events: taken, more: false }
 }

@@ -164,6 +164,8 @@ describe("account data", () => {
     }).pipe(Effect.provide(world)))
 })
 
+const keysOf = (body: unknown) => Object.keys(Object(dig(body, "one_time_keys", "@bot:homing.test", "HOMING")))
+
 describe("device keys", () => {
   it.effect("are uploaded, asked for and claimed, each one-time key once, then the fallback key", () =>
     Effect.gen(function*() {
@@ -179,7 +181,6 @@ describe("device keys", () => {
       const claim = alice.request("POST", `${v3}/keys/claim`, {
         one_time_keys: { "@bot:homing.test": { HOMING: "signed_curve25519" } }
       })
-      const keysOf = (body: unknown) => Object.keys(Object(dig(body, "one_time_keys", "@bot:homing.test", "HOMING")))
       assert.deepStrictEqual(keysOf(yield* claim), ["signed_curve25519:A"])
       assert.deepStrictEqual(keysOf(yield* claim), ["signed_curve25519:F"])
       assert.deepStrictEqual(keysOf(yield* claim), ["signed_curve25519:F"])

@@ -3,6 +3,8 @@ import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { Homeserver } from "../../../src/layers/Homeserver.ts"
 
+const isPong = (event: { readonly content: Readonly<Record<string, unknown>> }) => event.content["body"] === "pong"
+
 describe("a person who waits for an event", () => {
   it.effect("gets one that is there already, or the first after the one named", () =>
     Effect.gen(function*() {
@@ -11,8 +13,6 @@ describe("a person who waits for an event", () => {
       const room = yield* alice.createRoom()
       const first = yield* alice.say(room, "pong")
       const second = yield* alice.say(room, "pong")
-      const isPong = (event: { readonly content: Readonly<Record<string, unknown>> }) =>
-        event.content["body"] === "pong"
       assert.strictEqual((yield* alice.waitFor(room, isPong)).event_id, first)
       assert.strictEqual((yield* alice.waitFor(room, isPong, { after: first })).event_id, second)
     }).pipe(Effect.provide(Homeserver.layer())))

@@ -67,7 +67,7 @@ const signOut = ({ device, world }: Call): Json => {
 }
 
 const signOutEverywhere = ({ user, world }: Call): Json => {
-  for (const device of [...user.devices.values()]) endDevice(world, device, "hard")
+  for (const device of user.devices.values()) endDevice(world, device, "hard")
   return {}
 }
 
