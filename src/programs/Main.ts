@@ -32,6 +32,7 @@ export const main = Effect.gen(function*() {
   const report = yield* reconcileAll()
   yield* logReport(report)
 
+  yield* Effect.addFinalizer(() => health.set({ phase: "stopping" }))
   return yield* answerPeople({ inbox, outbox })
 }).pipe(Effect.scoped)
 
