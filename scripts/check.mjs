@@ -13,7 +13,7 @@ const checks = {
   format: "dprint check",
   unused: "knip",
   dependencies: "vitest run --project fast test/architecture",
-  coverage: "vitest run --project fast --coverage --reporter=dot"
+  coverage: "vitest run --project fast --coverage"
 }
 
 const asked = process.argv.slice(2)
