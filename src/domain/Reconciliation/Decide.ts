@@ -107,7 +107,7 @@ const outcomeOfComparison = (chat: Chat, room: ServerRoom, note: Note): Outcome 
   const marked = newer(chat, marker)
   const named = withNameSeen(marked, room)
   if (named !== chat) {
-    const changed = new Chat({ ...chat, ...wordsOf(named), markerRevision: markerRevisionIn(note, chat.id) })
+    const changed = new Chat({ ...chat, ...wordsOf(named), markerRevision: markerRevisionIn(note) })
     return { _tag: "Updated", ...about, chat: changed, reason: marked === chat ? "owner_name_changed" : "marker_newer" }
   }
   if (marker === undefined) {
@@ -273,9 +273,10 @@ const withNameSeen = <A extends Known>(known: A, room: ServerRoom): A => {
   return name === "" || name === known.ownerName ? known : { ...known, ownerName: name, revision: known.revision + 1 }
 }
 
-const markerRevisionIn = (note: Note | undefined, chat: ChatId): number => {
+/** Nothing is ever shown in a room whose marker claims another chat: a marker of ours is the one of the chat. */
+const markerRevisionIn = (note: Note | undefined): number => {
   if (note?._tag === "Foreign") return foreignMarker
-  return note?._tag === "Ours" && note.marker.chat_id === chat ? note.marker.revision : 0
+  return note?._tag === "Ours" ? note.marker.revision : 0
 }
 
 /** The chat as it is to be shown in `room` from now on. */
@@ -288,6 +289,6 @@ const shownIn = (world: Survey, room: ServerRoom, known: Known, boundAt: number)
     createdAt: known.createdAt,
     binding: { roomId: room.roomId, boundAt },
     detached: null,
-    markerRevision: markerRevisionIn(world.notes.get(room.roomId), known.id)
+    markerRevision: markerRevisionIn(world.notes.get(room.roomId))
   })
 }

@@ -40,7 +40,7 @@ export interface Survey {
   readonly ends: ReadonlyMap<RoomId, RoomId>
   /** By the end of a path: the newest room of the path that shows a chat or claims one. It alone may lead to the end. */
   readonly heirs: ReadonlyMap<RoomId, RoomId>
-  /** Old rooms that claim a chat which a newer room of their path shows or claims too. */
+  /** Old rooms whose chat a newer room of their path shows or claims too. */
   readonly outdated: ReadonlySet<RoomId>
 }
 
@@ -65,7 +65,7 @@ export const survey = (
   const ends = new Map<RoomId, RoomId>()
   const heirs = new Map<RoomId, RoomId>()
   const outdated = new Set<RoomId>()
-  for (const path of upgradePaths(rooms, (room) => shownIn.has(room))) {
+  for (const path of upgradePaths(rooms)) {
     const end = path[0]
     if (end === undefined) continue
     const seen = new Set<ChatId>()
@@ -76,7 +76,7 @@ export const survey = (
       const chat = shown?.id ?? (note?._tag === "Ours" ? note.marker.chat_id : undefined)
       if (chat === undefined) continue
       if (!heirs.has(end)) heirs.set(end, room)
-      if (seen.has(chat) && shown === undefined) outdated.add(room)
+      if (seen.has(chat)) outdated.add(room)
       seen.add(chat)
     }
   }

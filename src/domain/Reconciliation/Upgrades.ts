@@ -9,24 +9,18 @@ export type UpgradePath = ReadonlyArray<RoomId>
  * successor when the sender of the tombstone had the power for it, the bot has joined the successor, and the successor
  * names the room as its predecessor: a tombstone alone would let a room claim any other as its heir.
  *
- * A room that the bot has left can still be followed while it is bound, as some clients leave the old room at once. A
- * room has one successor and one predecessor at most, so chains do not fork; one that bites its own tail has no end and
- * is no path. Linear in the number of rooms.
+ * A room that the bot has left can still be followed, as some clients leave the old room at once; what an invite tells of a
+ * room was written by whoever invited. A room has one successor and one predecessor at most, so chains do not fork; one that
+ * bites its own tail has no end and is no path. Linear in the number of rooms.
  */
-export const upgradePaths = (
-  rooms: ReadonlyMap<RoomId, ServerRoom>,
-  isBound: (room: RoomId) => boolean
-): ReadonlyArray<UpgradePath> => {
+export const upgradePaths = (rooms: ReadonlyMap<RoomId, ServerRoom>): ReadonlyArray<UpgradePath> => {
   const successorOf = (room: ServerRoom): ServerRoom | undefined => {
-    if (room.tombstone?.permitted !== true || room.isSpace || !mayBeFollowed(room)) return undefined
+    if (room.tombstone?.permitted !== true || room.isSpace || isHearsay(room)) return undefined
     const successor = rooms.get(room.tombstone.successor)
     return successor?.membership === "join" && !successor.isSpace && successor.predecessor === room.roomId
       ? successor
       : undefined
   }
-  const mayBeFollowed = (room: ServerRoom): boolean =>
-    room.membership === "join" ||
-    (room.membership !== "invite" && room.membership !== "knock" && isBound(room.roomId))
 
   const paths: Array<UpgradePath> = []
   for (const end of rooms.values()) {
@@ -42,3 +36,5 @@ export const upgradePaths = (
   }
   return paths
 }
+
+const isHearsay = (room: ServerRoom): boolean => room.membership === "invite" || room.membership === "knock"

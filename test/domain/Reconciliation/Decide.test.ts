@@ -320,6 +320,21 @@ describe("decide: a room that was upgraded", () => {
     ])
   })
 
+  it("stops a chain before a successor that names another predecessor", () => {
+    const chain = [old(), next({ tombstone: tombstone("c") }), room("c", { predecessor: roomId("x") })]
+    assert.deepStrictEqual(told({ chats: [bound], rooms: chain }), [
+      "Moved a->b c1 room_upgraded",
+      "Skipped c no_marker"
+    ])
+  })
+
+  it.each<OwnMembership>(["invite", "knock"])("does not believe the tombstone that comes with an %s", (membership) => {
+    assert.deepStrictEqual(told({ chats: [bound], rooms: [old({ membership }), next()] }), [
+      "Detached a c1 left",
+      "Skipped b no_marker"
+    ])
+  })
+
   it("does not follow a circle", () => {
     const circle = [old({ predecessor: roomId("b") }), next({ tombstone: tombstone("a") })]
     assert.deepStrictEqual(told({ chats: [bound], rooms: circle }), ["Unchanged a c1 agrees", "Skipped b no_marker"])
@@ -346,6 +361,19 @@ describe("decide: a room that was upgraded", () => {
   it("lets the newest marker of a chat speak when the database is lost", () => {
     const rooms = [old(), next({ marker: marker("b", "c1", { revision: 2, bound_at: 900 }) })]
     assert.deepStrictEqual(told({ rooms }), ["Skipped a upgraded", "Restored b c1 no_local_chat"])
+  })
+
+  it("lets it speak also where the chat stays half way", () => {
+    const rooms = [
+      old(),
+      next({ marker: marker("b", "c1", { bound_at: 900 }), tombstone: tombstone("c") }),
+      room("c", { predecessor: roomId("b"), marker: marker("c", "c2") })
+    ]
+    assert.deepStrictEqual(told({ rooms }), [
+      "Skipped a upgraded",
+      "Restored b c1 no_local_chat",
+      "Restored c c2 no_local_chat"
+    ])
   })
 
   it("gets its own chat back when the successor has another", () => {
