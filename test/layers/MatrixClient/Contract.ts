@@ -318,6 +318,7 @@ export const contract = <R, E>(name: string, options: {
       Effect.gen(function*() {
         const account = yield* (yield* World).account("bot")
         const { alice, room } = yield* roomWith(account)
+        yield* alice.say(room, "before the gap")
         const cursor = yield* asBot(account, started()).pipe(Effect.map((_) => _.nextBatch))
         const said = Array.from({ length: 130 }, (_, index) => `message ${index}`)
         yield* Effect.forEach(said, (body) => alice.say(room, body), { discard: true })
@@ -441,6 +442,44 @@ export const contract = <R, E>(name: string, options: {
         assert.strictEqual(asked.length, 2)
         for (const { query } of asked) assert.include(query, { since: cursor, timeout: "0", full_state: "true" })
       }).pipe(withStore), 30_000)
+
+    it.effect("loses nothing when the answer of a long poll is lost on the way", () =>
+      Effect.gen(function*() {
+        const account = yield* (yield* World).account("bot")
+        const { alice, room } = yield* roomWith(account)
+        yield* asBot(account, Effect.gen(function*() {
+          yield* started()
+          yield* (yield* ofModel).inject({ user: account.userId, path: "/sync", effect: FaultEffect.LostAnswer() })
+          const { until } = yield* batches
+          yield* alice.say(room, "first")
+          yield* alice.say(room, "second")
+          const heard: Array<unknown> = []
+          yield* until((batch) => {
+            heard.push(...bodies(batch, room))
+            return heard.includes("second")
+          })
+          assert.deepStrictEqual(heard.filter((_) => _ === "first" || _ === "second"), ["first", "second"])
+        }))
+      }).pipe(withStore), 30_000)
+
+    it.effect("asks for nothing more once the loop has ended", () =>
+      Effect.gen(function*() {
+        const account = yield* (yield* World).account("bot")
+        yield* asBot(account, Effect.gen(function*() {
+          yield* started()
+          const before = (yield* syncsOf(account)).length
+          yield* (yield* MatrixSync).loop(() => Effect.fail("the disk is full" as const)).pipe(Effect.flip)
+          yield* Effect.sleep("300 millis")
+          assert.strictEqual((yield* syncsOf(account)).length, before)
+          yield* started()
+          const { fiber, until } = yield* batches
+          yield* until((_) => !_.initial)
+          yield* Fiber.interrupt(fiber)
+          const during = (yield* syncsOf(account)).length
+          yield* Effect.sleep("1300 millis")
+          assert.strictEqual((yield* syncsOf(account)).length, during)
+        }))
+      }).pipe(withStore))
 
     it.effect("notices a loop that gives no sign of life, and can begin again", () =>
       Effect.gen(function*() {

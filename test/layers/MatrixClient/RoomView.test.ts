@@ -45,8 +45,10 @@ describe("the view of a room", () => {
   })
 
   it("changes with the state that a later answer brings, and keeps the rest", () => {
-    const before = seen(whole)
-    const now = seen(whole, joined(after(state("m.room.name", { name: "Renamed" }), member(alice, "leave"))))
+    const view = applySync(emptyView, whole, bot)
+    const before = view.get(room)?.room
+    const change = joined(after(state("m.room.name", { name: "Renamed" }), member(alice, "leave")))
+    const now = applySync(view, change, bot).get(room)?.room
     assert.deepStrictEqual({ ...now, members: undefined }, { ...before, name: "Renamed", members: undefined })
     assert.isFalse(now?.members.has(alice))
     // A value: what was read before the answer still says what it said.
