@@ -12,7 +12,7 @@ import { Homeserver, type HomeserverAnswer, type HomeserverRequest } from "../Ho
 /** The door cannot be opened: the port is taken, or not ours to take. */
 export class DoorShut extends Schema.TaggedError<DoorShut>()("DoorShut", { port: Schema.Int, detail: Schema.String }) {
   override get message() {
-    return `The sandbox homeserver cannot listen on port ${this.port} of this machine: ${this.detail}. Choose another port.`
+    return `The sandbox homeserver cannot listen on port ${this.port}: ${this.detail}. Choose another port.`
   }
 }
 

@@ -22,7 +22,7 @@ export interface StoredEvent {
   readonly stateKey: string | undefined
   content: Json
   redactedBecause: StoredEvent | undefined
-  /** The state event that this one took the place of: the history of the state is a chain from the current event back. */
+  /** The state event that this one took the place of: the history of the state is a chain back from the current one. */
   readonly replaced: StoredEvent | undefined
   /** Whose send this was, so that this device alone sees its transaction id in `unsigned`. */
   readonly sentBy: { readonly device: Device; readonly transaction: string } | undefined
@@ -124,7 +124,7 @@ export const makeWorld = (serverName: string): World => ({
   keyChanges: []
 })
 
-/** 43 characters of URL-safe base64 that no other call gives: a counter behind a hash, so that every run gives the same. */
+/** 43 characters of URL-safe base64 that no other call gives: a counter, hashed, so that every run gives the same. */
 export const freshOpaque = (world: World, kind: string): string =>
   createHash("sha256").update(`${world.serverName} ${kind} ${++world.identifiers}`).digest("base64url")
 

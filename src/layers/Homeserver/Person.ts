@@ -148,7 +148,7 @@ export const makePerson = (options: {
     return events
   })
 
-  /** Where the stream is; with `since`, when something has happened in the room after it, or nothing for half a minute. */
+  /** Where the stream is; with `since`, once something has come in the room after it, or nothing for half a minute. */
   const position = (room: string, since: string | undefined) =>
     request("GET", "/_matrix/client/v3/sync", undefined, {
       timeout: "30000",

@@ -188,7 +188,7 @@ const stayedSince = (room: Room, userId: string, since: number): boolean => {
 const stayedBefore = (room: Room, userId: string, own: StoredEvent): boolean =>
   membershipIn(asOf(stateEvent(room, "m.room.member", userId), own.position - 1)) === "join"
 
-/** What an invited user may see, as of the invite (Client-Server API, "Stripped state"), with the invite itself last. */
+/** What an invited user may see, as of the invite (Client-Server API, "Stripped state"), the invite itself last. */
 const inviteState = (room: Room, own: StoredEvent): Array<Json> => {
   const shown = [
     "m.room.create",

@@ -99,6 +99,22 @@ describe("coming and going", () => {
       yield* bob.say(room, "hello again")
     }).pipe(Effect.provide(Homeserver.layer())))
 
+  it.effect("lets nobody kick, ban or demote an equal", () =>
+    Effect.gen(function*() {
+      const { alice, bob, carol } = yield* people
+      const users = { [alice.userId]: 100, [bob.userId]: 50, [carol.userId]: 50 }
+      const levels = { users, events: { "m.room.power_levels": 50 } }
+      const room = yield* alice.createRoom({ preset: "public_chat", powerLevels: levels })
+      yield* bob.join(room)
+      yield* carol.join(room)
+      assert.strictEqual((yield* Effect.flip(bob.kick(room, carol.userId))).status, 403)
+      assert.strictEqual((yield* Effect.flip(bob.ban(room, carol.userId))).status, 403)
+      const demoted = { ...levels, users: { ...users, [carol.userId]: 49 } }
+      assert.strictEqual((yield* Effect.flip(bob.setState(room, "m.room.power_levels", demoted))).status, 403)
+      yield* alice.setState(room, "m.room.power_levels", demoted)
+      yield* bob.kick(room, carol.userId)
+    }).pipe(Effect.provide(Homeserver.layer())))
+
   it.effect("takes a member event that a client writes for the act that it is", () =>
     Effect.gen(function*() {
       const { alice, bob } = yield* people

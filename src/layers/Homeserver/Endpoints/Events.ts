@@ -9,7 +9,7 @@ import { clientEvent, EventFilter, newest, oldest, pageSize } from "../Timeline.
 
 const Content = Schema.Record(Schema.String, Schema.Unknown)
 
-/** Does a thing once: asked again by the same device, at the same endpoint, with the same transaction id, it tells what came of it. */
+/** Does a thing once: the same device with the same transaction id at the same endpoint is told what came of it. */
 const once = (call: Call, run: () => StoredEvent): Json => {
   const known = call.device.transactions.get(call.request.path)
   if (known !== undefined) return { event_id: known }
@@ -54,7 +54,7 @@ const limitOf = (call: Call): number => {
   return pageSize(limit)
 }
 
-/** Pages through a room. `end` is left out only where the room has no more, as the specification and Synapse have it. */
+/** Pages through a room. `end` is left out where the room has no more, not where `to` is, as on Synapse. */
 const messages = (call: Call): Json => {
   const { device, now, request: { query }, world } = call
   const { horizon, room } = visible(call)

@@ -1,8 +1,7 @@
 /** Finding the server, signing in and out, and the account itself. */
 import * as Schema from "effect/Schema"
 import { checkPassword, endDevice, registerUser, signIn } from "../Accounts.ts"
-import { fullUserId, type Json, type User, userOf } from "../Model.ts"
-import { append } from "../Model.ts"
+import { append, fullUserId, type Json, type User, userOf } from "../Model.ts"
 import { badParam, forbidden, notFound, Refusal } from "../Refusal.ts"
 import { defaultRoomVersion } from "../RoomCreation.ts"
 import { stateContent } from "../Rooms.ts"
@@ -71,7 +70,7 @@ const signOutEverywhere = ({ user, world }: Call): Json => {
   return {}
 }
 
-/** What shows in rooms follows the profile: a new member event in each of them (Client-Server API, "Events on Change"). */
+/** Rooms follow the profile: a new member event in each of them (Client-Server API, "Events on Change of Profile"). */
 const changeProfile = (
   call: Call,
   change: { readonly displayName?: string | undefined; readonly avatarUrl?: string | undefined }
