@@ -33,9 +33,13 @@ export const reconcileChange = Effect.fn("reconcileChange")(function*(room: Room
 
 /**
  * One room can only be judged together with the rooms that may hold a claim on the same chat: its predecessors, its
- * successors, and the room that shows the chat of its marker now. `decide` takes them as a closed world.
+ * successors, and the room that shows the chat of its marker now. `decide` takes them as a closed world. One transaction, so
+ * that no command changes a chat between the decision and its carrying out.
  */
-const reconcileNeighbourhood = Effect.fn("reconcileNeighbourhood")(function*(target: ServerRoom) {
+const reconcileNeighbourhood = (target: ServerRoom) =>
+  Effect.flatMap(Store, (store) => store.transaction(neighbourhoodReconciled(target)))
+
+const neighbourhoodReconciled = Effect.fn("reconcileNeighbourhood")(function*(target: ServerRoom) {
   const matrix = yield* MatrixRooms
   const store = yield* Store
   const rooms = new Map<RoomId, ServerRoom>([[target.roomId, target]])
