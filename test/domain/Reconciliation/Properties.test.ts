@@ -54,7 +54,7 @@ describe("decide, in any world", () => {
       const joined = new Set(rooms.filter((room) => room.membership === "join").map((room) => room.roomId))
       assert.deepStrictEqual(shown.filter((room) => !joined.has(room)), [])
     },
-    { arbitrary }
+    { arbitrary, timeout }
   )
 
   it.prop("loses no chat, and keeps id, owner and age of each", [worlds], ([world]) => {
