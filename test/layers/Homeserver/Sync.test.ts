@@ -129,6 +129,15 @@ describe("a later sync", () => {
       assert.strictEqual(names.length, 1)
     }).pipe(Effect.provide(Homeserver.layer())))
 
+  it.effect("with full_state repeats no invite and no leave that an earlier one told", () =>
+    Effect.gen(function*() {
+      const { alice, bot } = yield* people
+      yield* alice.createRoom({ invite: [bot.userId] })
+      yield* bot.leave(yield* together(alice, bot))
+      const body = yield* sync(bot, { since: yield* now(bot), full_state: "true" })
+      assert.strictEqual(dig(body, "rooms"), undefined)
+    }).pipe(Effect.provide(Homeserver.layer())))
+
   it.effect("brings an invite with stripped state, once", () =>
     Effect.gen(function*() {
       const { alice, bot } = yield* people
