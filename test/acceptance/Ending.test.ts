@@ -14,7 +14,10 @@ const assertPlain = ({ stderr }: Exit, ...words: ReadonlyArray<string | RegExp>)
   assert.notMatch(stderr, /^\s+at /m, "a stack trace")
   assert.notInclude(stderr.trim(), "\n\n", "one paragraph")
   assert.isBelow(stderr.length, 1_500)
-  for (const word of words) typeof word === "string" ? assert.include(stderr, word) : assert.match(stderr, word)
+  for (const word of words) {
+    if (typeof word === "string") assert.include(stderr, word)
+    else assert.match(stderr, word)
+  }
 }
 
 const end = (environment: Readonly<Record<string, string>>) => Effect.flatMap(startBot(environment), (bot) => bot.exit)

@@ -1,0 +1,22 @@
+/** One line of the result. `figures` by what they are, with the unit in the name. */
+export interface Row {
+  readonly benchmark: string
+  readonly subject: string
+  readonly figures: Readonly<Record<string, number>>
+}
+
+export const median = (values: ReadonlyArray<number>): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+const shown = (value: number): string => value.toFixed(value < 10 ? 2 : 0)
+
+/** The rows as a Markdown table. */
+export const table = (rows: ReadonlyArray<Row>): string => {
+  const lines = rows.map((
+    { benchmark, figures, subject }
+  ) => [benchmark, subject, Object.entries(figures).map(([name, value]) => `${name} ${shown(value)}`).join(", ")])
+  return [["benchmark", "of", "result"], ["---", "---", "---"], ...lines]
+    .map((line) => `| ${line.join(" | ")} |`).join("\n")
+}
