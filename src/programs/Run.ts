@@ -3,7 +3,7 @@ import * as Layer from "effect/Layer"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { DiagnosticLimit } from "../layers/DiagnosticLimit.ts"
 import * as MatrixClient from "../layers/MatrixClient.ts"
-import { Responder } from "../layers/Responder.ts"
+import type { Responder } from "../layers/Responder.ts"
 import { Store } from "../layers/Store.ts"
 import { main } from "./Main.ts"
 
@@ -12,5 +12,5 @@ const services = Layer.mergeAll(MatrixClient.layer, ChatManager.layer, Diagnosti
   Layer.provideMerge(Store.layer)
 )
 
-/** The main program on its real layers, with the echo responder. Needs the configuration and the health to report to. */
-export const run = main.pipe(Effect.provide(Layer.merge(services, Responder.layerEcho)))
+/** The main program on its real layers. Needs the configuration, and the health to report to. */
+export const run = (responder: Layer.Layer<Responder>) => main.pipe(Effect.provide(Layer.merge(services, responder)))

@@ -4,10 +4,14 @@ import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { Health } from "../layers/Health.ts"
 import * as Logging from "../layers/Logging.ts"
+import { Responder } from "../layers/Responder.ts"
 import { logCause } from "./ReportFailure.ts"
 
-/** The bot of this configuration, with its logs and its status endpoint, until it is stopped. */
-export const runConfigured = Effect.fn("RunConfigured")(function*(report: ConfigReport) {
+/** The bot of this configuration, with its logs and its status endpoint, until it is stopped. It echoes unless it is given more to say. */
+export const runConfigured = Effect.fn("RunConfigured")(function*(
+  report: ConfigReport,
+  responder: Layer.Layer<Responder> = Responder.layerEcho
+) {
   const settings = yield* settingsOf(report)
   const surroundings = Layer.merge(
     Logging.layer,
@@ -22,7 +26,7 @@ export const runConfigured = Effect.fn("RunConfigured")(function*(report: Config
     yield* Layer.build(statusEndpoint(settings.statusPort))
     // the matrix client behind it takes a while to load: only now that the configuration is known to be good
     const { run } = yield* Effect.promise(() => import("./Run.ts"))
-    return yield* run
+    return yield* run(responder)
   }).pipe(Effect.scoped, Effect.tapCause(logCause), Effect.provide(surroundings))
 })
 

@@ -15,6 +15,7 @@ import { Health } from "../layers/Health.ts"
 import { Homeserver } from "../layers/Homeserver.ts"
 import { Door } from "../layers/Homeserver/Door.ts"
 import type { Person } from "../layers/Homeserver/Person.ts"
+import { Responder } from "../layers/Responder.ts"
 import { run } from "./Run.ts"
 
 const serverName = "sandbox.local"
@@ -34,7 +35,7 @@ export const sandbox = Effect.gen(function*() {
   const you = yield* homeserver.as("you")
   const dataDir = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped({ prefix: "homing-sandbox-" })
   // A bot that cannot go on ends the sandbox, with its reason; one that was stopped does not.
-  const broken = yield* Deferred.make<never, Effect.Error<typeof run>>()
+  const broken = yield* Deferred.make<never, Effect.Error<ReturnType<typeof run>>>()
   const startBot = bot({ url, dataDir }).pipe(
     Effect.catch((error) => Deferred.fail(broken, error)),
     Effect.forkScoped
@@ -92,7 +93,7 @@ const isAnswer = (event: RawEvent): boolean => event.sender === botId && event.t
 
 /** The bot as `homing run` runs it; only warnings are shown, so that the talk can be read. */
 const bot = ({ dataDir, url }: { readonly url: string; readonly dataDir: string }) =>
-  run.pipe(
+  run(Responder.layerEcho).pipe(
     Effect.provide(Layer.mergeAll(
       Health.layer,
       AppConfig.layerTest({

@@ -1,0 +1,17 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import { readConfig } from "./layers/AppConfig.ts"
+import type { Responder } from "./layers/Responder.ts"
+import { runConfigured } from "./programs/RunConfigured.ts"
+import { runProcess } from "./RunProcess.ts"
+
+/**
+ * Runs a bot of your own as this process: all that `homing run` does, with your responder in place of the echo. Settings come
+ * from the environment, `.env` and `homing.toml`; signals and failures end the process as they end `homing run`.
+ */
+export const runBot = (responder: Layer.Layer<Responder>): void =>
+  runProcess(readConfig({}).pipe(
+    Effect.flatMap((report) => runConfigured(report, responder)),
+    Effect.provide(NodeServices.layer)
+  ))
