@@ -85,7 +85,10 @@ const redirected = (from: URL, response: Response, bounds: Bounds): URL => {
   const to = location !== null && URL.canParse(location, from.href) ? new URL(location, from) : undefined
   if (to !== undefined && to.origin === from.origin) return to
   if (to !== undefined && bounds.redirects === "any" && to.protocol === "https:") return to
-  throw new NoAnswer({ detail: `it redirects to another address, ${to?.origin ?? "which is unreadable"}.`, final: true })
+  throw new NoAnswer({
+    detail: `it redirects to another address, ${to?.origin ?? "which is unreadable"}.`,
+    final: true
+  })
 }
 
 const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status)

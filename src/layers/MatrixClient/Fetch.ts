@@ -22,7 +22,7 @@ type Kind = "sync" | "loop" | "repeatable" | "once"
 
 /** What the SDK retries by itself is left to it; what may be sent twice without harm is retried here. */
 const kindOf = (method: string, path: string): Kind => {
-  if (/\/v3\/sync$/.test(path)) return "sync"
+  if (path.endsWith("/v3/sync")) return "sync"
   if (/\/(?:versions|pushrules\/|filter(?:\/[^/]+)?)$/.test(path)) return "loop"
   if (method === "GET") return "repeatable"
   // With a transaction id in the path the server drops the second one; account data and typing are the same twice.

@@ -41,7 +41,8 @@ const check = Effect.fn("HttpTransport.check")(function*(base: string) {
   if (status === 200 && Array.isArray(field(body, "versions"))) return base
   const what = html ? "a web page" : record(body) === undefined ? "something that is no JSON" : "other JSON"
   return yield* new NoAnswer({
-    detail: `something answers there, but it is no Matrix homeserver: ${versionsPath} gives HTTP ${status} with ${what}.`,
+    detail:
+      `something answers there, but it is no Matrix homeserver: ${versionsPath} gives HTTP ${status} with ${what}.`,
     final: true
   })
 })

@@ -4,8 +4,7 @@
  */
 export type Json = Readonly<Record<string, unknown>>
 
-const isRecord = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
 export const record = (value: unknown): Json | undefined => isRecord(value) ? value : undefined
 

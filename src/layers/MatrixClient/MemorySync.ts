@@ -51,7 +51,9 @@ const make = Effect.gen(function*() {
       deadline: Duration.sum(settings.syncTimeout, Duration.seconds(30))
     })
     const refusal = refusalOf("GET /sync", answer)
-    if (refusal?.reason._tag === "UnknownToken") return yield* sessionEnded(session, refusal.reason.softLogout, settings)
+    if (refusal?.reason._tag === "UnknownToken") {
+      return yield* sessionEnded(session, refusal.reason.softLogout, settings)
+    }
     if (initial && since !== undefined && answer.status === 400 && textField(answer.body, "errcode") === "M_UNKNOWN") {
       return yield* new CursorUnknown()
     }
@@ -70,7 +72,10 @@ const make = Effect.gen(function*() {
   const first = Effect.fnUntraced(function*(since: SyncToken | undefined) {
     MutableRef.set(held, undefined)
     const { session } = yield* signedIn.credentials
-    const batch = yield* withPatience(ask(since, true), { url: session.homeserverUrl, patience: settings.startPatience })
+    const batch = yield* withPatience(ask(since, true), {
+      url: session.homeserverUrl,
+      patience: settings.startPatience
+    })
     MutableRef.set(held, batch)
     return batch
   })

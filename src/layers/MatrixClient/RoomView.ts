@@ -80,7 +80,11 @@ const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>): KnownRoom
       }
     }
   }
-  return derive(known.room, { create, powerLevels, tombstone }, { name, encrypted, members: members ?? known.room.members })
+  return derive(known.room, { create, powerLevels, tombstone }, {
+    name,
+    encrypted,
+    members: members ?? known.room.members
+  })
 }
 
 const derive = (

@@ -67,4 +67,3 @@ const make = Effect.gen(function*() {
 
 /** Reads over `MatrixRequests`. */
 export const layer = Layer.effect(MatrixRooms, make)
-

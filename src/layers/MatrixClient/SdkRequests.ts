@@ -17,19 +17,19 @@ const waitOf = (error: HTTPError): number | undefined => {
 }
 
 /** What the SDK throws, as the answer that it was, or as the failure that there was none. */
-const answerOf = (name: string, thrown: unknown): Effect.Effect<RawAnswer, MatrixFailure> => {
+const answerOf = (name: string, thrown: unknown): RawAnswer | MatrixFailure => {
   if (thrown instanceof HTTPError && thrown.httpStatus !== undefined) {
-    return Effect.succeed({
+    return {
       status: thrown.httpStatus,
       body: thrown instanceof MatrixError ? thrown.data : undefined,
       retryAfter: waitOf(thrown)
-    })
+    }
   }
   if (thrown instanceof SyntaxError) {
-    return Effect.fail(failure(name, { _tag: "NotMatrix", detail: "no JSON" }, "The answer is no JSON."))
+    return failure(name, { _tag: "NotMatrix", detail: "no JSON" }, "The answer is no JSON.")
   }
   const detail = thrown instanceof Error ? thrown.message : String(thrown)
-  return Effect.fail(failure(name, { _tag: "Unreachable", detail }, detail))
+  return failure(name, { _tag: "Unreachable", detail }, detail)
 }
 
 /** Requests through `authedRequest` of matrix-js-sdk. */
@@ -39,13 +39,14 @@ export const layer = Layer.effect(
     const sdk = yield* SdkClient
     return MatrixRequests.of(make(Effect.fnUntraced(function*({ body, method, name, path, query }) {
       const client = yield* sdk.current
-      return yield* Effect.tryPromise({
-        try: (abortSignal): Promise<RawAnswer> =>
-          client.http.authedRequest<unknown>(methods[method], path, { ...query }, body, { abortSignal, priority: "auto" }).then(
-            (answer) => ({ status: 200, body: answer, retryAfter: undefined })
-          ),
-        catch: (thrown) => thrown
-      }).pipe(Effect.catch((thrown) => answerOf(name, thrown)))
+      const answer = yield* Effect.promise((abortSignal) =>
+        client.http.authedRequest<unknown>(methods[method], path, { ...query }, body, { abortSignal, priority: "auto" })
+          .then(
+            (body): RawAnswer => ({ status: 200, body, retryAfter: undefined }),
+            (thrown: unknown) => answerOf(name, thrown)
+          )
+      )
+      return "_tag" in answer ? yield* answer : answer
     })))
   })
 )

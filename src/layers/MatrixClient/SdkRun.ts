@@ -93,7 +93,8 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   let isFirst = true
   let problem: string | undefined
   let atGate: (() => void) | undefined
-  const fail = <E>(deferred: Deferred.Deferred<never, E>, error: E) => void Deferred.doneUnsafe(deferred, Effect.fail(error))
+  const fail = <E>(deferred: Deferred.Deferred<never, E>, error: E) =>
+    void Deferred.doneUnsafe(deferred, Effect.fail(error))
   const giveUp = (detail: string) => fail(noStart, unreachable(credentials.session.homeserverUrl, detail))
 
   const gate = (raw: ISyncResponse) =>

@@ -115,32 +115,37 @@ const make = Effect.gen(function*() {
     })
   })
 
-  const withToken = Effect.fn("MatrixSession.withToken")(function*(homeserverUrl: string, accessToken: Redacted.Redacted) {
-    const stored = yield* store.session.load
-    const configured = settings.accessToken !== undefined
-    const known = stored !== undefined && Redacted.value(stored.accessToken) === Redacted.value(accessToken)
-    const answer = yield* whoAmI(homeserverUrl, accessToken)
-    if ("user_id" in answer) {
-      yield* checkUser(answer.user_id, configured ? "the access token" : "the stored session")
-      if (answer.device_id === undefined) {
-        return yield* refused(
-          "the access token has no device, which encryption and sending once need.",
-          "Set HOMING_ACCESS_TOKEN to a token that a sign-in gave, or set HOMING_USER_ID and HOMING_PASSWORD."
-        )
+  const withToken = Effect.fn("MatrixSession.withToken")(
+    function*(homeserverUrl: string, accessToken: Redacted.Redacted) {
+      const stored = yield* store.session.load
+      const configured = settings.accessToken !== undefined
+      const known = stored !== undefined && Redacted.value(stored.accessToken) === Redacted.value(accessToken)
+      const answer = yield* whoAmI(homeserverUrl, accessToken)
+      if ("user_id" in answer) {
+        yield* checkUser(answer.user_id, configured ? "the access token" : "the stored session")
+        if (answer.device_id === undefined) {
+          return yield* refused(
+            "the access token has no device, which encryption and sending once need.",
+            "Set HOMING_ACCESS_TOKEN to a token that a sign-in gave, or set HOMING_USER_ID and HOMING_PASSWORD."
+          )
+        }
+        return yield* keep({
+          session: { userId: answer.user_id, deviceId: answer.device_id, homeserverUrl },
+          accessToken
+        })
       }
-      return yield* keep({ session: { userId: answer.user_id, deviceId: answer.device_id, homeserverUrl }, accessToken })
+      const softLogout = answer.reason._tag === "UnknownToken" && answer.reason.softLogout
+      // Soft: the server keeps the device, so that the same device id with the password is the same device again.
+      if (softLogout && known && settings.password !== undefined && settings.userId === stored.userId) {
+        return yield* withPassword(homeserverUrl)
+      }
+      if (known && answer.reason._tag === "UnknownToken") return yield* sessionEnded(stored, softLogout, settings)
+      return yield* refused(
+        `the access token is not accepted: ${answer.detail}.`,
+        configured ? "Set a new HOMING_ACCESS_TOKEN." : "Run \"homing sign-out\" and start again."
+      )
     }
-    const softLogout = answer.reason._tag === "UnknownToken" && answer.reason.softLogout
-    // Soft: the server keeps the device, so that the same device id with the password is the same device again.
-    if (softLogout && known && settings.password !== undefined && settings.userId === stored.userId) {
-      return yield* withPassword(homeserverUrl)
-    }
-    if (known && answer.reason._tag === "UnknownToken") return yield* sessionEnded(stored, softLogout, settings)
-    return yield* refused(
-      `the access token is not accepted: ${answer.detail}.`,
-      configured ? "Set a new HOMING_ACCESS_TOKEN." : "Run \"homing sign-out\" and start again."
-    )
-  })
+  )
 
   const authenticate = Effect.gen(function*() {
     const stored = yield* store.session.load

@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import { SessionEnded } from "../../domain/Errors.ts"
-import { AppConfig, type Settings } from "../AppConfig.ts"
+import type { Settings } from "../AppConfig.ts"
 import type { Session } from "../MatrixClient.ts"
 
 export interface Credentials {
@@ -30,7 +30,10 @@ export class SignedIn extends Context.Service<SignedIn, {
           Effect.flatMap((early) => Effect.map(Ref.get(latest), Option.getOrElse(() => early)))
         ),
         set: (credentials) =>
-          Ref.set(latest, Option.some(credentials)).pipe(Effect.andThen(Deferred.succeed(first, credentials)), Effect.asVoid)
+          Ref.set(latest, Option.some(credentials)).pipe(
+            Effect.andThen(Deferred.succeed(first, credentials)),
+            Effect.asVoid
+          )
       })
     })
   )
@@ -55,10 +58,4 @@ export const sessionEnded = (
       : settings.password === undefined
       ? "Run \"homing sign-out\", set HOMING_PASSWORD or HOMING_ACCESS_TOKEN and start again as a new device."
       : "Run \"homing sign-out\", and the next start signs in with the password as a new device."
-  })
-
-export const ended = (softLogout: boolean) =>
-  Effect.gen(function*() {
-    const { session } = yield* (yield* SignedIn).credentials
-    return yield* sessionEnded(session, softLogout, yield* AppConfig)
   })

@@ -25,7 +25,10 @@ export const member = (user: string, membership: string, more: Readonly<Record<s
 export const said = (body: string) => event("m.room.message", { msgtype: "m.text", body })
 
 type Kind = "join" | "invite" | "knock" | "leave"
-export const sync = (rooms: { readonly [K in Kind]?: Readonly<Record<string, unknown>> }) => ({ next_batch: "s2", rooms })
+export const sync = (rooms: { readonly [K in Kind]?: Readonly<Record<string, unknown>> }) => ({
+  next_batch: "s2",
+  rooms
+})
 
 /** One joined room's part of an answer. */
 export const joined = (section: unknown) => sync({ join: { [room]: section } })

@@ -10,20 +10,22 @@ const bounds = { deadline: Duration.seconds(5), limit: 1000, redirects: "same-or
 const base = "http://hs.test/_matrix/client/v3"
 
 /** A fetch over answers that are given out one by one, the last for ever. */
-const overAnswers = Effect.fnUntraced(function*(answers: ReadonlyArray<() => Promise<Response>>, hooks?: Fetch.SyncHooks) {
-  const asked: Array<URL> = []
-  const fetchFn = yield* Fetch.make({
-    syncTimeout: Duration.seconds(30),
-    firstSyncDeadline: Duration.minutes(2),
-    hooks,
-    fetch: (resource) => {
-      asked.push(new URL(resource instanceof Request ? resource.url : resource))
-      const answer = answers[Math.min(asked.length, answers.length) - 1]
-      return answer === undefined ? Promise.reject(new Error("no answer")) : answer()
-    }
-  })
-  return { asked, fetchFn }
-})
+const overAnswers = Effect.fnUntraced(
+  function*(answers: ReadonlyArray<() => Promise<Response>>, hooks?: Fetch.SyncHooks) {
+    const asked: Array<URL> = []
+    const fetchFn = yield* Fetch.make({
+      syncTimeout: Duration.seconds(30),
+      firstSyncDeadline: Duration.minutes(2),
+      hooks,
+      fetch: (resource) => {
+        asked.push(new URL(resource instanceof Request ? resource.url : resource))
+        const answer = answers[Math.min(asked.length, answers.length) - 1]
+        return answer === undefined ? Promise.reject(new Error("no answer")) : answer()
+      }
+    })
+    return { asked, fetchFn }
+  }
+)
 
 const answer = (status: number, body: unknown = {}, headers: Record<string, string> = {}) => () =>
   Promise.resolve(new Response(JSON.stringify(body), { status, headers }))
@@ -37,7 +39,8 @@ describe("one exchange", () => {
   it.live("does not wait for a body that stalls", () =>
     Effect.gen(function*() {
       const server = yield* scriptedServer(() => (response) => void response.writeHead(200).write("{\"begun\":"))
-      const problem = yield* exchange(fetch, new URL(server.url), {}, { ...bounds, deadline: Duration.millis(200) }).pipe(Effect.flip)
+      const problem = yield* exchange(fetch, new URL(server.url), {}, { ...bounds, deadline: Duration.millis(200) })
+        .pipe(Effect.flip)
       assert.include(problem.detail, "200ms")
       assert.isFalse(problem.final)
     }).pipe(Effect.scoped))
@@ -79,7 +82,12 @@ describe("one exchange", () => {
       const problem = yield* exchange(fetch, new URL(server.url), {}, bounds).pipe(Effect.flip)
       assert.include(problem.detail, "refused")
       // undici quotes the value of a header that it does not take.
-      const quoted = yield* exchange(fetch, new URL(server.url), { headers: { Authorization: "Bearer secret\ntoken" } }, bounds)
+      const quoted = yield* exchange(
+        fetch,
+        new URL(server.url),
+        { headers: { Authorization: "Bearer secret\ntoken" } },
+        bounds
+      )
         .pipe(Effect.flip)
       assert.notInclude(quoted.detail, "secret")
     }).pipe(Effect.scoped))
@@ -126,7 +134,12 @@ describe("the fetch of a client", () => {
 
   it.effect("sends once what may not be sent twice", () =>
     Effect.gen(function*() {
-      for (const [method, path] of [["POST", "/createRoom"], ["POST", "/rooms/!a:hs/join"], ["PUT", "/rooms/!a:hs/state/m.room.name"]] as const) {
+      for (
+        const [method, path] of [["POST", "/createRoom"], ["POST", "/rooms/!a:hs/join"], [
+          "PUT",
+          "/rooms/!a:hs/state/m.room.name"
+        ]] as const
+      ) {
         const { asked, fetchFn } = yield* overAnswers([answer(502), answer(200)])
         assert.strictEqual(yield* after(10_000, fetchFn(base + path, { method })), 502)
         assert.strictEqual(asked.length, 1)
@@ -136,7 +149,10 @@ describe("the fetch of a client", () => {
   it.effect("gives up after a few attempts, in words without an address", () =>
     Effect.gen(function*() {
       const { asked, fetchFn } = yield* overAnswers([refused])
-      assert.strictEqual(yield* after(60_000, fetchFn(`${base}/rooms/!a:hs/state`)), "TypeError: the connection was refused.")
+      assert.strictEqual(
+        yield* after(60_000, fetchFn(`${base}/rooms/!a:hs/state`)),
+        "TypeError: the connection was refused."
+      )
       assert.strictEqual(asked.length, 4)
     }).pipe(Effect.scoped))
 
@@ -208,5 +224,4 @@ describe("the fetch of a client", () => {
       controller.abort()
       assert.include(yield* outcome(given), "AbortError")
     }).pipe(Effect.scoped))
-
 })

@@ -28,7 +28,10 @@ describe("a request", () => {
         [{ status: 404, body: { errcode: "M_NOT_FOUND" } }, { _tag: "NotFound" }],
         [{ status: 413, body: { errcode: "M_TOO_LARGE" } }, { _tag: "TooLarge" }],
         [{ status: 401, body: { errcode: "M_UNKNOWN_TOKEN" } }, { _tag: "UnknownToken", softLogout: false }],
-        [{ status: 401, body: { errcode: "M_UNKNOWN_TOKEN", soft_logout: true } }, { _tag: "UnknownToken", softLogout: true }],
+        [{ status: 401, body: { errcode: "M_UNKNOWN_TOKEN", soft_logout: true } }, {
+          _tag: "UnknownToken",
+          softLogout: true
+        }],
         [{ status: 503, body: "<html>" }, { _tag: "Unreachable", detail: "HTTP 503" }],
         [{ status: 400, body: { errcode: "M_BAD_STATE" } }, { _tag: "Rejected", status: 400, errcode: "M_BAD_STATE" }],
         [{ status: 400, body: "<html>" }, { _tag: "NotMatrix", detail: "HTTP 400 without an error code" }],

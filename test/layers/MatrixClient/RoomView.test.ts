@@ -64,7 +64,10 @@ describe("the view of a room", () => {
   it("follows state events of the timeline only where there is no state_after", () => {
     const renamed = timeline(state("m.room.name", { name: "Later" }))
     assert.strictEqual(seen(whole, joined(renamed))?.name, "Later")
-    assert.strictEqual(seen(joined({ state: { events: [state("m.room.name", { name: "First" })] }, ...renamed }))?.name, "Later")
+    assert.strictEqual(
+      seen(joined({ state: { events: [state("m.room.name", { name: "First" })] }, ...renamed }))?.name,
+      "Later"
+    )
     assert.strictEqual(seen(whole, joined({ ...after(), ...renamed }))?.name, "Talk")
   })
 
@@ -75,7 +78,10 @@ describe("the view of a room", () => {
 
   it("takes the marker from an answer that holds nothing else", () => {
     assert.deepStrictEqual(seen(whole, joined(accountData({ version: 2 })))?.marker, { version: 2 })
-    assert.deepStrictEqual(seen(whole, joined({ account_data: { events: [{ type: "m.tag", content: {} }] } }))?.marker, { version: 1 })
+    assert.deepStrictEqual(
+      seen(whole, joined({ account_data: { events: [{ type: "m.tag", content: {} }] } }))?.marker,
+      { version: 1 }
+    )
   })
 
   it("never takes encryption back", () => {
@@ -111,7 +117,13 @@ describe("a tombstone", () => {
   const tombstone = (id: string, create: unknown, powerLevels: ReadonlyArray<unknown>, sender: string = alice) => {
     const roomId = RoomId.make(id)
     const raw = sync({
-      join: { [roomId]: after(create, ...powerLevels, state("m.room.tombstone", { replacement_room: "!new:hs" }, "", { sender })) }
+      join: {
+        [roomId]: after(
+          create,
+          ...powerLevels,
+          state("m.room.tombstone", { replacement_room: "!new:hs" }, "", { sender })
+        )
+      }
     })
     return applySync(emptyView, raw, bot).get(roomId)?.room.tombstone
   }
@@ -136,7 +148,9 @@ describe("a tombstone", () => {
 
   it("is permitted to every creator from room version 12 on", () => {
     const id = `!${"a".repeat(43)}`
-    const v12 = state("m.room.create", { room_version: "12", additional_creators: ["@second:hs"] }, "", { sender: "@creator:hs" })
+    const v12 = state("m.room.create", { room_version: "12", additional_creators: ["@second:hs"] }, "", {
+      sender: "@creator:hs"
+    })
     const strict = [levels({ events: { "m.room.tombstone": 150 } })]
     assert.isTrue(tombstone(id, v12, strict, "@creator:hs")?.permitted)
     assert.isTrue(tombstone(id, v12, strict, "@second:hs")?.permitted)
@@ -162,8 +176,15 @@ describe("a tombstone", () => {
 
 describe("a room that is read from the server", () => {
   it("stands as the sync would show it", () => {
-    const listed = [state("m.room.name", { name: "Talk" }), member(alice, "join", { displayname: "Alice" }), member(bot, "join")]
-    assert.deepStrictEqual(readRoom(room, listed, { version: 1 }, bot), seen(joined({ ...after(...listed), ...accountData({ version: 1 }) })))
+    const listed = [
+      state("m.room.name", { name: "Talk" }),
+      member(alice, "join", { displayname: "Alice" }),
+      member(bot, "join")
+    ]
+    assert.deepStrictEqual(
+      readRoom(room, listed, { version: 1 }, bot),
+      seen(joined({ ...after(...listed), ...accountData({ version: 1 }) }))
+    )
   })
 
   it("tells that the bot was banned", () => {

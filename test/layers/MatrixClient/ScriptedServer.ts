@@ -25,7 +25,9 @@ export const versions = json({ versions: ["v1.11"] })
 /** A server on loopback that answers as `script` says, and remembers what it was asked. */
 export const scriptedServer = (script: (asked: Asked, count: number) => Scripted) =>
   Effect.acquireRelease(
-    Effect.callback<{ readonly url: string; readonly asked: ReadonlyArray<Asked>; readonly close: Effect.Effect<void> }>(
+    Effect.callback<
+      { readonly url: string; readonly asked: ReadonlyArray<Asked>; readonly close: Effect.Effect<void> }
+    >(
       (resume) => {
         const asked: Array<Asked> = []
         const server = createServer((request, response) => {

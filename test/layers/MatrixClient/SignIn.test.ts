@@ -45,15 +45,20 @@ const unknownToken = (softLogout?: boolean) =>
   json({ errcode: "M_UNKNOWN_TOKEN", error: "Token is not active", soft_logout: softLogout }, 401)
 
 const storedSession = (homeserverUrl: string, token = "stored") =>
-  Effect.flatMap(Store, (_) =>
-    _.session.save({ userId: bot, deviceId: DeviceId.make("DEV"), homeserverUrl, accessToken: Redacted.make(token) }))
+  Effect.flatMap(
+    Store,
+    (_) =>
+      _.session.save({ userId: bot, deviceId: DeviceId.make("DEV"), homeserverUrl, accessToken: Redacted.make(token) })
+  )
 
 describe("finding the homeserver", () => {
   it.live("goes by the discovery file of the server name", () =>
     Effect.gen(function*() {
       const server = yield* homeserver({})
       const well = yield* scriptedServer(({ url }) =>
-        url === "/.well-known/matrix/client" ? json({ "m.homeserver": { base_url: `${server.url}/` } }) : { status: 404 }
+        url === "/.well-known/matrix/client"
+          ? json({ "m.homeserver": { base_url: `${server.url}/` } })
+          : { status: 404 }
       )
       const session = yield* authenticate({
         homeserverUrl: undefined,
@@ -74,7 +79,9 @@ describe("finding the homeserver", () => {
 
   it.live("does not believe a discovery file that names plain HTTP elsewhere, or nothing", () =>
     Effect.gen(function*() {
-      for (const file of [{ "m.homeserver": { base_url: "http://example.org" } }, { "m.homeserver": {} }, [], "<html>"]) {
+      for (
+        const file of [{ "m.homeserver": { base_url: "http://example.org" } }, { "m.homeserver": {} }, [], "<html>"]
+      ) {
         const well = yield* scriptedServer(() => json(file))
         const error = yield* authenticate({
           homeserverUrl: undefined,
@@ -170,7 +177,9 @@ describe("signing in", () => {
       const server = yield* homeserver({})
       const none = yield* at(server.url, { password: undefined }).pipe(Effect.flip)
       assert.strictEqual(none._tag, "CredentialsRefused")
-      for (const name of ["HOMING_ACCESS_TOKEN", "HOMING_USER_ID", "HOMING_PASSWORD"]) assert.include(none.message, name)
+      for (const name of ["HOMING_ACCESS_TOKEN", "HOMING_USER_ID", "HOMING_PASSWORD"]) {
+        assert.include(none.message, name)
+      }
       const nowhere = yield* authenticate({ homeserverUrl: undefined, userId: undefined }).pipe(Effect.flip)
       assert.include(nowhere.message, "HOMING_HOMESERVER_URL")
       assert.strictEqual(server.asked.length, 0)

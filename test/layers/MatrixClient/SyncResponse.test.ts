@@ -61,7 +61,11 @@ describe("a sync answer", () => {
     const batch = read(sync({
       invite: {
         "!a:hs": { invite_state: { events: [invited] } },
-        "!b:hs": { invite_state: { events: [state("m.room.create", { type: "m.space" }), state("m.room.encryption", {}), invited] } },
+        "!b:hs": {
+          invite_state: {
+            events: [state("m.room.create", { type: "m.space" }), state("m.room.encryption", {}), invited]
+          }
+        },
         "!c:hs": { invite_state: { events: [member(alice, "join")] } },
         "!d:hs": {}
       }
@@ -125,7 +129,9 @@ const put = (value: unknown, [key, ...rest]: ReadonlyArray<string>, junk: unknow
   if (key === undefined) return junk
   if (Array.isArray(value)) return value.map((inner, index) => String(index) === key ? put(inner, rest, junk) : inner)
   if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, name === key ? put(inner, rest, junk) : inner]))
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, name === key ? put(inner, rest, junk) : inner])
+  )
 }
 
 const whole = sync({
@@ -183,6 +189,9 @@ describe("a hostile homeserver", () => {
     )
     assert.strictEqual(read(raw)?.unreadable, 1)
     assert.isUndefined(Object.getOwnPropertyDescriptor(Object.prototype, "x"))
-    assert.deepStrictEqual(read({ next_batch: "s2", rooms: Object.create({ join: { [room]: timeline(said("x")) } }) })?.timelines, [])
+    assert.deepStrictEqual(
+      read({ next_batch: "s2", rooms: Object.create({ join: { [room]: timeline(said("x")) } }) })?.timelines,
+      []
+    )
   })
 })
