@@ -6,7 +6,9 @@ import type { RawEvent, RoomTimeline, SyncBatch } from "./SyncBatch.ts"
 
 /** What a sync answer brings for the inbox and the outbox, oldest first. */
 export interface Arrivals {
-  readonly messages: ReadonlyArray<{ readonly roomId: RoomId; readonly event: RawEvent; readonly provenance: Provenance }>
+  readonly messages: ReadonlyArray<
+    { readonly roomId: RoomId; readonly event: RawEvent; readonly provenance: Provenance }
+  >
   /** Our own messages, come back with the transaction id that they were sent with. */
   readonly echoes: ReadonlyArray<{ readonly transactionId: TransactionId; readonly eventId: EventId }>
 }
@@ -31,7 +33,9 @@ export const arrivalsOf = (options: {
   for (const timeline of options.batch.timelines) {
     const recovered = options.recovered.get(timeline.roomId) ?? []
     for (const event of recovered) {
-      if (isMessageOfOthers(event, options.self)) messages.push({ roomId: timeline.roomId, event, provenance: "recovered" })
+      if (isMessageOfOthers(event, options.self)) {
+        messages.push({ roomId: timeline.roomId, event, provenance: "recovered" })
+      }
     }
     const unanswered = options.batch.since === undefined
       ? options.registered(timeline.roomId) ? afterLastAnswer(timeline, options.self) : []
@@ -44,7 +48,9 @@ export const arrivalsOf = (options: {
     for (const event of timeline.events) {
       if (event.sender !== options.self) continue
       const transactionId = asTransactionId(event.unsigned?.["transaction_id"])
-      if (Result.isSuccess(transactionId)) echoes.push({ transactionId: transactionId.success, eventId: event.event_id })
+      if (Result.isSuccess(transactionId)) {
+        echoes.push({ transactionId: transactionId.success, eventId: event.event_id })
+      }
     }
   }
   return { messages, echoes }
@@ -53,7 +59,9 @@ export const arrivalsOf = (options: {
 const isMessageOfOthers = (event: RawEvent, self: UserId): boolean =>
   event.sender !== self && event.state_key === undefined && messageTypes.has(event.type)
 
-const InReplyTo = Schema.Struct({ "m.relates_to": Schema.Struct({ "m.in_reply_to": Schema.Struct({ event_id: EventId }) }) })
+const InReplyTo = Schema.Struct({
+  "m.relates_to": Schema.Struct({ "m.in_reply_to": Schema.Struct({ event_id: EventId }) })
+})
 const readInReplyTo = Schema.decodeUnknownResult(InReplyTo)
 
 /**
@@ -68,7 +76,9 @@ export const afterLastAnswer = (timeline: RoomTimeline, self: UserId): ReadonlyA
     if (event.sender !== self || event.type !== "m.room.message") continue
     const reply = readInReplyTo(event.content)
     // A message of the bot that answers nothing (a greeting) was sent when everything before it was settled.
-    const upTo = Result.isSuccess(reply) ? positions.get(reply.success["m.relates_to"]["m.in_reply_to"].event_id) ?? -1 : index
+    const upTo = Result.isSuccess(reply)
+      ? positions.get(reply.success["m.relates_to"]["m.in_reply_to"].event_id) ?? -1
+      : index
     answeredUpTo = Math.max(answeredUpTo, upTo)
   }
   return timeline.events.slice(answeredUpTo + 1)

@@ -3,7 +3,11 @@ import { type EventId, TransactionId } from "./Ids.ts"
 
 /** What to do with a message that the homeserver did not take. Times are in milliseconds. */
 export type NextStep =
-  | { readonly _tag: "Retry"; readonly after: number; /** The whole account waits, not only this room. */ readonly all: boolean }
+  | {
+    readonly _tag: "Retry"
+    readonly after: number /** The whole account waits, not only this room. */
+    readonly all: boolean
+  }
   | { readonly _tag: "Dead"; readonly reason: string }
 
 const firstDelay = 1_000

@@ -43,6 +43,5 @@ export const diagnosticText = (problem: Problem, prefix: string, code: Reference
 export const maximumAttempts = 5
 
 /** Said once when the bot joins or is spoken to in an encrypted room. Holds nothing of what people wrote. */
-export const encryptedRoomText =
-  "This room is encrypted, and this version of me cannot read encrypted messages yet. " +
+export const encryptedRoomText = "This room is encrypted, and this version of me cannot read encrypted messages yet. " +
   "Please invite me to a room with encryption switched off."

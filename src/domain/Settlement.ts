@@ -1,6 +1,6 @@
-import type { IgnoreReason } from "./Policy.ts"
 import type { ReferenceCode } from "./Ids.ts"
 import type { OutgoingMessage } from "./Message.ts"
+import type { IgnoreReason } from "./Policy.ts"
 
 /** What became of an event in the inbox. Every event is settled exactly once, together with what is to be sent. */
 export type Settlement =

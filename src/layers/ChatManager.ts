@@ -93,8 +93,10 @@ const make = Effect.gen(function*() {
     }),
 
     setArchived: Effect.fn("ChatManager.setArchived")(function*(id, archived) {
-      return yield* change(id, (chat) =>
-        chat.archived === archived ? undefined : { archived, revision: chat.revision + 1 })
+      return yield* change(
+        id,
+        (chat) => chat.archived === archived ? undefined : { archived, revision: chat.revision + 1 }
+      )
     }),
 
     detach: Effect.fn("ChatManager.detach")(function*(id, reason) {

@@ -1,6 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Latch from "effect/Latch"
@@ -83,10 +83,12 @@ export const makeLanes = <Key, E, R>(options: {
         }
         const lane = { wokenAgain: false }
         lanes.set(key, lane)
-        fork(runLane(key, lane).pipe(
-          Effect.catchCause((cause) => Deferred.failCause(failure, cause)),
-          Effect.asVoid
-        ))
+        fork(
+          runLane(key, lane).pipe(
+            Effect.catchCause((cause) => Deferred.failCause(failure, cause)),
+            Effect.asVoid
+          )
+        )
       })
 
     return { wake, open: Effect.asVoid(opened.open), failure: Deferred.await(failure) }

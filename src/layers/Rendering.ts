@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
+import { transactionIdOf } from "../domain/Delivery.ts"
 import type { EventId, UserId } from "../domain/Ids.ts"
 import type { IncomingMessage, OutgoingMessage, Reply } from "../domain/Message.ts"
-import { transactionIdOf } from "../domain/Delivery.ts"
 
 /** Longer replies are sent as plain text: rendering takes more than linear time and stack on hostile markdown. */
 const longestMarkdown = 16_000
@@ -35,7 +35,9 @@ export const toMatrixHtml = (markdown: string): Effect.Effect<string | undefined
   markdown.length > longestMarkdown || !hasMarkup.test(markdown)
     ? Effect.succeed(undefined)
     : Effect.flatMap(libraries, (render) => Effect.try({ try: () => render(markdown), catch: (cause) => cause })).pipe(
-      Effect.catch((cause) => Effect.as(Effect.logDebug("markdown_not_rendered", String(cause).slice(0, 200)), undefined))
+      Effect.catch((cause) =>
+        Effect.as(Effect.logDebug("markdown_not_rendered", String(cause).slice(0, 200)), undefined)
+      )
     )
 
 const encoder = new TextEncoder()

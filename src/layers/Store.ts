@@ -4,7 +4,16 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { Chat } from "../domain/Chat.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
-import type { ChatId, DeviceId, EventId, ReferenceCode, RoomId, SyncToken, TransactionId, UserId } from "../domain/Ids.ts"
+import type {
+  ChatId,
+  DeviceId,
+  EventId,
+  ReferenceCode,
+  RoomId,
+  SyncToken,
+  TransactionId,
+  UserId
+} from "../domain/Ids.ts"
 import type { OutgoingMessage, Provenance } from "../domain/Message.ts"
 import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import type { Settlement } from "../domain/Settlement.ts"

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import { type Command, helpText } from "../domain/Command.ts"
 import { NotTheOwner } from "../domain/Errors.ts"
 import type { RoomId, UserId } from "../domain/Ids.ts"
+import { readMarker } from "../domain/Marker.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
@@ -42,7 +43,13 @@ const listChats = Effect.fnUntraced(function*(owner: UserId, archived: boolean) 
   const { commandPrefix } = yield* AppConfig
   const chats = (yield* (yield* ChatManager).list(owner)).filter((chat) => archived || !chat.archived)
   if (chats.length === 0) {
-    return [notice(`You have no chats${archived ? "" : " that are open"}. Invite me to a room, or type \`${commandPrefix}register\` in this one.`)]
+    return [
+      notice(
+        `You have no chats${
+          archived ? "" : " that are open"
+        }. Invite me to a room, or type \`${commandPrefix}register\` in this one.`
+      )
+    ]
   }
   const lines = chats.slice(0, longestList).map((chat) =>
     `- ${quoted(chat.title)}${chat.archived ? " (archived)" : ""} ` +
@@ -91,6 +98,10 @@ const register = Effect.fnUntraced(function*(message: IncomingMessage, title: st
     )]
   }
   const room = yield* (yield* MatrixRooms).view(message.roomId)
+  // A newer Homing knows this chat: what it wrote is not ours to overwrite.
+  if (readMarker(room?.marker)._tag === "NewerVersion") {
+    return [notice("This room shows a chat of a newer version of me. Ask the operator to update Homing.")]
+  }
   const ownerName = room?.members.get(message.sender)?.displayName ?? message.sender
   const chat = yield* chats.register({
     room: message.roomId,

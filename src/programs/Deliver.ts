@@ -31,24 +31,32 @@ export const openOutbox = Effect.gen(function*() {
         failures.delete(room)
         return Effect.as(store.outbox.sent(row.message.transactionId, event), "more" as const)
       }),
-      Effect.catchTag("MatrixFailure", Effect.fnUntraced(function*(failure): Effect.fn.Return<LaneStep, StoreUnavailable> {
-        const inARow = (failures.get(room) ?? 0) + 1
-        const next = afterFailure(failure.reason, inARow)
-        if (next._tag === "Dead") {
-          failures.delete(room)
-          yield* Effect.logWarning("reply_not_deliverable").pipe(
-            Effect.annotateLogs({ room, transaction: row.message.transactionId, reason: next.reason, problem: failure.message })
+      Effect.catchTag(
+        "MatrixFailure",
+        Effect.fnUntraced(function*(failure): Effect.fn.Return<LaneStep, StoreUnavailable> {
+          const inARow = (failures.get(room) ?? 0) + 1
+          const next = afterFailure(failure.reason, inARow)
+          if (next._tag === "Dead") {
+            failures.delete(room)
+            yield* Effect.logWarning("reply_not_deliverable").pipe(
+              Effect.annotateLogs({
+                room,
+                transaction: row.message.transactionId,
+                reason: next.reason,
+                problem: failure.message
+              })
+            )
+            yield* store.outbox.dead(row.message.transactionId, next.reason)
+            return "more"
+          }
+          failures.set(room, inARow)
+          if (next.all) yield* governor.pause(next.after)
+          yield* Effect.logInfo("reply_delayed").pipe(
+            Effect.annotateLogs({ room, waitMillis: next.after, reason: failure.reason._tag })
           )
-          yield* store.outbox.dead(row.message.transactionId, next.reason)
-          return "more"
-        }
-        failures.set(room, inARow)
-        if (next.all) yield* governor.pause(next.after)
-        yield* Effect.logInfo("reply_delayed").pipe(
-          Effect.annotateLogs({ room, waitMillis: next.after, reason: failure.reason._tag })
-        )
-        return { waitMillis: next.after }
-      }))
+          return { waitMillis: next.after }
+        })
+      )
     )
   })
 

@@ -35,7 +35,12 @@ export const diagnose = Effect.fn("diagnose")(function*(
   const replies = (yield* mayTell(message, problem, commandPrefix))
     ? yield* answersTo(message, [notice(diagnosticText(problem, commandPrefix, code))])
     : []
-  const settlement: Settlement = { _tag: "Failed", code, problem: `${problem._tag}: ${detail}`.slice(0, 2_000), replies }
+  const settlement: Settlement = {
+    _tag: "Failed",
+    code,
+    problem: `${problem._tag}: ${detail}`.slice(0, 2_000),
+    replies
+  }
   return settlement
 })
 

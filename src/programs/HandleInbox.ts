@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
-import { maximumAttempts } from "../domain/Diagnostic.ts"
 import { afterFailure } from "../domain/Delivery.ts"
+import { maximumAttempts } from "../domain/Diagnostic.ts"
 import { EventId, type RoomId } from "../domain/Ids.ts"
 import { ignored, type Settlement } from "../domain/Settlement.ts"
 import { type Lanes, makeLanes } from "../layers/Lanes.ts"
@@ -76,7 +76,9 @@ const logSettled = (row: PendingRow, settlement: Settlement) => {
   const about = { room: row.roomId, user: row.sender, event: row.key, provenance: row.provenance }
   switch (settlement._tag) {
     case "Answered":
-      return Effect.logInfo("message_answered").pipe(Effect.annotateLogs({ ...about, replies: settlement.replies.length }))
+      return Effect.logInfo("message_answered").pipe(
+        Effect.annotateLogs({ ...about, replies: settlement.replies.length })
+      )
     case "Ignored":
       return Effect.logDebug("message_ignored").pipe(Effect.annotateLogs({ ...about, reason: settlement.reason }))
     // The warning was written where it failed.

@@ -54,7 +54,9 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
 })
 
 const storeFailureIn = (cause: Cause.Cause<unknown>): StoreUnavailable | undefined =>
-  cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error).find((error) => error instanceof StoreUnavailable)
+  cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error).find((error) =>
+    error instanceof StoreUnavailable
+  )
 
 const policyContext = Effect.fnUntraced(function*(message: IncomingMessage) {
   const { allowedServers, allowedUsers, commandPrefix } = yield* AppConfig

@@ -66,9 +66,13 @@ const fillGaps = Effect.fnUntraced(function*(batch: SyncBatch) {
   const since = batch.since
   if (since === undefined) return new Map<RoomId, ReadonlyArray<RawEvent>>()
   const gaps = batch.timelines.filter(({ limited, prevBatch }) => limited && prevBatch !== undefined)
-  const filled = yield* Effect.forEach(gaps, (timeline) => Effect.map(fillGap(timeline, since), (events) => [timeline.roomId, events] as const), {
-    concurrency: 4
-  })
+  const filled = yield* Effect.forEach(
+    gaps,
+    (timeline) => Effect.map(fillGap(timeline, since), (events) => [timeline.roomId, events] as const),
+    {
+      concurrency: 4
+    }
+  )
   return new Map(filled)
 })
 

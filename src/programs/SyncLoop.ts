@@ -34,7 +34,10 @@ const supervisedLoop = Effect.fnUntraced(function*(lanes: RoomLanes) {
   while (true) {
     const startedAt = yield* Clock.currentTimeMillis
     const end = yield* sync.loop((batch) => takeIn(batch, lanes)).pipe(
-      Effect.catchTags({ SyncStalled: (error) => Effect.succeed(error), SessionEnded: (error) => Effect.succeed(error) })
+      Effect.catchTags({
+        SyncStalled: (error) => Effect.succeed(error),
+        SessionEnded: (error) => Effect.succeed(error)
+      })
     )
     const wasWell = (yield* Clock.currentTimeMillis) - startedAt > wellAfter
     failures = wasWell ? 1 : failures + 1
@@ -76,5 +79,7 @@ const openLanes = Effect.fnUntraced(function*({ inbox, outbox }: RoomLanes) {
 })
 
 const writeOpenMarkersOrWarn = writeOpenMarkers().pipe(
-  Effect.catch((error) => Effect.logWarning("markers_not_written").pipe(Effect.annotateLogs({ problem: error.message })))
+  Effect.catch((error) =>
+    Effect.logWarning("markers_not_written").pipe(Effect.annotateLogs({ problem: error.message }))
+  )
 )

@@ -7,7 +7,12 @@ const self = UserId.make("@bot:homing.test")
 const alice = UserId.make("@alice:homing.test")
 const room = RoomId.make("!tea:homing.test")
 
-const event = (id: string, sender: UserId, content: RawEvent["content"] = {}, more: Partial<RawEvent> = {}): RawEvent => ({
+const event = (
+  id: string,
+  sender: UserId,
+  content: RawEvent["content"] = {},
+  more: Partial<RawEvent> = {}
+): RawEvent => ({
   event_id: EventId.make(id),
   type: "m.room.message",
   sender,
@@ -17,7 +22,12 @@ const event = (id: string, sender: UserId, content: RawEvent["content"] = {}, mo
 })
 const answer = (id: string, to: string) => event(id, self, { "m.relates_to": { "m.in_reply_to": { event_id: to } } })
 
-const timeline = (events: ReadonlyArray<RawEvent>): RoomTimeline => ({ roomId: room, events, limited: false, prevBatch: undefined })
+const timeline = (events: ReadonlyArray<RawEvent>): RoomTimeline => ({
+  roomId: room,
+  events,
+  limited: false,
+  prevBatch: undefined
+})
 
 const batch = (events: ReadonlyArray<RawEvent>, more: Partial<SyncBatch> = {}): SyncBatch => ({
   since: SyncToken.make("s1"),
@@ -52,7 +62,10 @@ describe("what a sync answer brings", () => {
     const provenances = (given: SyncBatch) =>
       sorted(given, true, [event("$0", alice)]).messages.map((_) => [_.event.event_id, _.provenance])
     assert.deepStrictEqual(provenances(batch([event("$1", alice)])), [["$0", "recovered"], ["$1", "live"]])
-    assert.deepStrictEqual(provenances(batch([event("$1", alice)], { initial: true })), [["$0", "recovered"], ["$1", "missed"]])
+    assert.deepStrictEqual(provenances(batch([event("$1", alice)], { initial: true })), [["$0", "recovered"], [
+      "$1",
+      "missed"
+    ]])
   })
 
   it("settles what came back as our own echo", () => {
@@ -96,7 +109,10 @@ describe("without a cursor", () => {
 
   it("hostile relations are no answers", () => {
     const odd = [null, 7, "x", [], { "m.in_reply_to": null }, { "m.in_reply_to": { event_id: 7 } }]
-    const events = [event("$1", alice), ...odd.map((relation, i) => event(`$odd${i}`, self, { "m.relates_to": relation }))]
+    const events = [
+      event("$1", alice),
+      ...odd.map((relation, i) => event(`$odd${i}`, self, { "m.relates_to": relation }))
+    ]
     assert.deepStrictEqual(ids(batch(events, first)), [])
   })
 })

@@ -50,7 +50,9 @@ describe("Rendering", () => {
       }
     }))
 
-  it.effect.prop("keeps the body as it was written, and an event under the size limit", [Arbitrary.schema(Schema.String)], ([body]) =>
+  it.effect.prop("keeps the body as it was written, and an event under the size limit", [
+    Arbitrary.schema(Schema.String)
+  ], ([body]) =>
     Effect.gen(function*() {
       const content = yield* contentOf(text(body))
       assert.strictEqual(content.body, body)

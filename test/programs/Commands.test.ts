@@ -74,6 +74,20 @@ describe("commands", () => {
       for (const part of [botId, "1 chats", "last reconciliation"]) assert.include(status, part)
     }).pipe(Effect.provide(homeserver)))
 
+  it.effect("!register leaves the marker of a newer version alone", () =>
+    Effect.gen(function*() {
+      const { alice, bot, room, server } = yield* aChatWithAlice
+      yield* bot.stop
+      const newer = { version: 2, chat: "something else" }
+      yield* (yield* server.as("bot")).setRoomAccountData(room, markerType, newer)
+      const lost = yield* startBot({ database: yield* aDatabase })
+      yield* TestClock.adjust("1 second")
+      const answer = yield* answerTo(alice, room, yield* alice.say(room, "!register"))
+      assert.include(bodyOf(answer), "newer version")
+      assert.deepStrictEqual(yield* lost.chats, [])
+      assert.deepStrictEqual(yield* (yield* server.as("bot")).roomAccountData(room, markerType), newer)
+    }).pipe(Effect.provide(homeserver)))
+
   it.effect("a typo gets a suggestion", () =>
     Effect.gen(function*() {
       const { ask } = yield* aChatWithAlice
@@ -83,7 +97,11 @@ describe("commands", () => {
   it.effect("a title is shown as it is, never as markup", () =>
     Effect.gen(function*() {
       const { alice, room } = yield* aChatWithAlice
-      const answer = yield* answerTo(alice, room, yield* alice.say(room, "!rename [click](https://evil.test) <b>me</b>"))
+      const answer = yield* answerTo(
+        alice,
+        room,
+        yield* alice.say(room, "!rename [click](https://evil.test) <b>me</b>")
+      )
       assert.strictEqual(
         answer.content["formatted_body"],
         "<p>This chat is now called <code>[click](https://evil.test) &lt;b&gt;me&lt;/b&gt;</code>.</p>"

@@ -60,7 +60,12 @@ describe("handling a message", () => {
       const { alice, room } = yield* aConversation()
       const root = yield* alice.say(room, "root")
       const question = yield* alice.say(room, "in the thread", {
-        "m.relates_to": { rel_type: "m.thread", event_id: root, is_falling_back: true, "m.in_reply_to": { event_id: root } }
+        "m.relates_to": {
+          rel_type: "m.thread",
+          event_id: root,
+          is_falling_back: true,
+          "m.in_reply_to": { event_id: root }
+        }
       })
       const answer = yield* answerTo(alice, room, question)
       assert.deepStrictEqual(answer.content["m.relates_to"], {
@@ -77,7 +82,10 @@ describe("handling a message", () => {
       const answer = yield* answerTo(
         alice,
         room,
-        yield* alice.say(room, `**bold** <script>alert(1)</script> [x](javascript:alert(1)) <img src="https://evil.test/x">`)
+        yield* alice.say(
+          room,
+          `**bold** <script>alert(1)</script> [x](javascript:alert(1)) <img src="https://evil.test/x">`
+        )
       )
       assert.strictEqual(answer.content["format"], "org.matrix.custom.html")
       assert.strictEqual(answer.content["formatted_body"], "<p><strong>bold</strong>  <a>x</a> </p>")
@@ -104,7 +112,9 @@ describe("handling a message", () => {
         assert.strictEqual(diagnostic.content["msgtype"], "m.notice")
         const after = yield* answerTo(alice, room, yield* alice.say(room, "and now?"))
         assert.strictEqual(bodyOf(after), "and now?")
-        const said = (yield* alice.messages(room)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
+        const said = (yield* alice.messages(room)).filter(({ sender, type }) =>
+          sender === botId && type === "m.room.message"
+        )
         assert.strictEqual(said.length, 3, "greeting, diagnostic, answer")
       }).pipe(Effect.provide(homeserver)))
   }
@@ -137,9 +147,15 @@ describe("handling a message", () => {
       yield* alice.say(room, "two")
       yield* alice.say(room, "three")
       yield* answerTo(alice, room, yield* alice.say(room, "!rename Nothing"))
-      const told = (yield* alice.messages(room)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
+      const told = (yield* alice.messages(room)).filter(({ sender, type }) =>
+        sender === botId && type === "m.room.message"
+      )
       assert.strictEqual(told.length, 3, "greeting, one diagnostic for the messages, one for the command")
-      assert.strictEqual(lost.log.filter(({ event }) => event === "message_not_handled").length, 4, "but each is logged")
+      assert.strictEqual(
+        lost.log.filter(({ event }) => event === "message_not_handled").length,
+        4,
+        "but each is logged"
+      )
 
       yield* TestClock.adjust("1 minute")
       yield* answerTo(alice, room, yield* alice.say(room, "four"))
@@ -165,9 +181,13 @@ describe("handling a message", () => {
       yield* alice.say(group, "not for the bot")
       yield* answerTo(alice, group, yield* alice.say(group, `${botId}: for the bot`))
       yield* answerTo(alice, room, yield* alice.say(room, "the end"))
-      const said = (yield* alice.messages(room)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
+      const said = (yield* alice.messages(room)).filter(({ sender, type }) =>
+        sender === botId && type === "m.room.message"
+      )
       assert.deepStrictEqual(said.slice(1).map(bodyOf), ["hello", "the end"])
-      const inGroup = (yield* alice.messages(group)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
+      const inGroup = (yield* alice.messages(group)).filter(({ sender, type }) =>
+        sender === botId && type === "m.room.message"
+      )
       assert.deepStrictEqual(inGroup.slice(1).map(bodyOf), [`${botId}: for the bot`])
       assert.isEmpty(bot.log.filter(({ event }) => event === "message_not_handled"))
     }).pipe(Effect.provide(homeserver)))
@@ -176,12 +196,20 @@ describe("handling a message", () => {
     Effect.gen(function*() {
       const { alice, room, bot } = yield* aConversation()
       yield* alice.setState(room, "m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" })
-      const secret = { algorithm: "m.megolm.v1.aes-sha2", ciphertext: "…", session_id: "s", device_id: "D", sender_key: "k" }
+      const secret = {
+        algorithm: "m.megolm.v1.aes-sha2",
+        ciphertext: "…",
+        session_id: "s",
+        device_id: "D",
+        sender_key: "k"
+      }
       yield* alice.send(room, "m.room.encrypted", secret)
       yield* alice.send(room, "m.room.encrypted", secret)
       const said = yield* alice.waitFor(room, (event) => event.sender === botId && bodyOf(event).includes("encrypted"))
       yield* TestClock.adjust("1 second")
-      const more = (yield* alice.messages(room)).filter((event) => event.sender === botId && bodyOf(event) === bodyOf(said))
+      const more = (yield* alice.messages(room)).filter((event) =>
+        event.sender === botId && bodyOf(event) === bodyOf(said)
+      )
       assert.strictEqual(more.length, 1)
       assert.strictEqual(bot.log.filter(({ event }) => event === "message_encrypted").length, 2)
     }).pipe(Effect.provide(homeserver)))

@@ -6,43 +6,53 @@ import { serverError } from "../../src/layers/Homeserver/Faults.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
 describe("taking in what the server sends", () => {
-  it.effect("fills the gap that a limited timeline leaves, and answers all of it in order", () =>
-    Effect.gen(function*() {
-      const alice = yield* (yield* Homeserver).as("alice")
-      const database = yield* aDatabase
-      const first = yield* startBot({ database })
-      const room = yield* aChat(alice)
-      yield* first.stop
+  it.effect(
+    "fills the gap that a limited timeline leaves, and answers all of it in order",
+    () =>
+      Effect.gen(function*() {
+        const alice = yield* (yield* Homeserver).as("alice")
+        const database = yield* aDatabase
+        const first = yield* startBot({ database })
+        const room = yield* aChat(alice)
+        yield* first.stop
 
-      const bodies = Array.from({ length: 230 }, (_, i) => `message ${i}`)
-      let last = ""
-      for (const body of bodies) last = yield* alice.say(room, body)
-      const second = yield* startBot({ database })
-      yield* answerTo(alice, room, last)
+        const bodies = Array.from({ length: 230 }, (_, i) => `message ${i}`)
+        let last = ""
+        for (const body of bodies) last = yield* alice.say(room, body)
+        const second = yield* startBot({ database })
+        yield* answerTo(alice, room, last)
 
-      const filled = second.log.find(({ event }) => event === "timeline_gap_filled")
-      assert.include(filled?.data, { room, complete: true })
-      const answers = (yield* alice.messages(room)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
-      assert.deepStrictEqual(answers.slice(1).map(bodyOf), bodies)
-    }).pipe(Effect.provide(homeserver)), 30_000)
+        const filled = second.log.find(({ event }) => event === "timeline_gap_filled")
+        assert.include(filled?.data, { room, complete: true })
+        const answers = (yield* alice.messages(room)).filter(({ sender, type }) =>
+          sender === botId && type === "m.room.message"
+        )
+        assert.deepStrictEqual(answers.slice(1).map(bodyOf), bodies)
+      }).pipe(Effect.provide(homeserver)),
+    30_000
+  )
 
-  it.effect("waits for a server that cannot fill the gap just now, before it moves its cursor", () =>
-    Effect.gen(function*() {
-      const server = yield* Homeserver
-      const alice = yield* server.as("alice")
-      const database = yield* aDatabase
-      const first = yield* startBot({ database })
-      const room = yield* aChat(alice)
-      yield* first.stop
+  it.effect(
+    "waits for a server that cannot fill the gap just now, before it moves its cursor",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* Homeserver
+        const alice = yield* server.as("alice")
+        const database = yield* aDatabase
+        const first = yield* startBot({ database })
+        const room = yield* aChat(alice)
+        yield* first.stop
 
-      let oldest = ""
-      for (let i = 0; i < 120; i++) {
-        const said = yield* alice.say(room, `message ${i}`)
-        if (oldest === "") oldest = said
-      }
-      yield* server.inject({ path: "/messages", user: botId, count: 3, effect: serverError(502) })
-      yield* startBot({ database })
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(bodyOf(yield* answerTo(alice, room, oldest)), "message 0")
-    }).pipe(Effect.provide(homeserver)), 30_000)
+        let oldest = ""
+        for (let i = 0; i < 120; i++) {
+          const said = yield* alice.say(room, `message ${i}`)
+          if (oldest === "") oldest = said
+        }
+        yield* server.inject({ path: "/messages", user: botId, count: 3, effect: serverError(502) })
+        yield* startBot({ database })
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(bodyOf(yield* answerTo(alice, room, oldest)), "message 0")
+      }).pipe(Effect.provide(homeserver)),
+    30_000
+  )
 })

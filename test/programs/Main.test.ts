@@ -29,9 +29,14 @@ const heldChatManager = (held: Deferred.Deferred<void>, reached: Deferred.Deferr
   ).pipe(Layer.provide(ChatManager.layer))
 
 const whatMatters = (chats: ReadonlyArray<Chat>) =>
-  chats.map(({ archived, binding, createdAt, id, owner, title }) =>
-    ({ id, title, owner, archived, createdAt, room: binding?.roomId })
-  ).sort((a, b) => a.id < b.id ? -1 : 1)
+  chats.map(({ archived, binding, createdAt, id, owner, title }) => ({
+    id,
+    title,
+    owner,
+    archived,
+    createdAt,
+    room: binding?.roomId
+  })).sort((a, b) => a.id < b.id ? -1 : 1)
 
 describe("the main program", () => {
   it.effect("holds the loop until reconciliation has ended and was logged", () =>
@@ -67,8 +72,20 @@ describe("the main program", () => {
       yield* TestClock.adjust("1 second")
       const line = bot.log.find(({ event }) => event === "matrix_reconcile_complete")
       assert.hasAllKeys(line?.data, [
-        "scope", "startedAt", "durationMs", "rooms", "chats", "unchanged", "restored", "updated", "moved", "detached",
-        "skipped", "conflicts", "reasons", "findings"
+        "scope",
+        "startedAt",
+        "durationMs",
+        "rooms",
+        "chats",
+        "unchanged",
+        "restored",
+        "updated",
+        "moved",
+        "detached",
+        "skipped",
+        "conflicts",
+        "reasons",
+        "findings"
       ])
     }).pipe(Effect.provide(homeserver)))
 
@@ -88,9 +105,13 @@ describe("the main program", () => {
       yield* answerTo(alice, room, yield* alice.say(room, "three"))
       yield* second.stop
 
-      const said = (yield* alice.messages(room)).filter(({ sender, type }) => sender === botId && type === "m.room.message")
+      const said = (yield* alice.messages(room)).filter(({ sender, type }) =>
+        sender === botId && type === "m.room.message"
+      )
       assert.deepStrictEqual(said.slice(1).map(bodyOf), ["one", "two", "three"])
-      const restarted = (yield* syncs).find(({ query }) => query["full_state"] === "true" && query["since"] !== undefined)
+      const restarted = (yield* syncs).find(({ query }) =>
+        query["full_state"] === "true" && query["since"] !== undefined
+      )
       assert.isDefined(restarted, "the first sync of the second start has a since")
       const report = second.log.find(({ event }) => event === "matrix_reconcile_complete")
       assert.include(report?.data, { unchanged: 1, restored: 0, skipped: 0 })

@@ -1,4 +1,4 @@
-import { Context, Effect, Fiber, Layer, Logger, References, Scope } from "effect"
+import { Context, Effect, Fiber, Layer, Logger, References, type Scope } from "effect"
 import type { Chat } from "../../src/domain/Chat.ts"
 import type { RawEvent } from "../../src/domain/SyncBatch.ts"
 import { AppConfig, type Settings } from "../../src/layers/AppConfig.ts"

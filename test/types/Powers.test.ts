@@ -8,7 +8,9 @@ import type { resolveChat, resolveOpenChat } from "../../src/programs/Resolve.ts
 
 // What a program may do stands in its type. These fail in `tsc`, before anything runs.
 
-type Powers<Program extends (...args: never) => Effect.Effect<unknown, unknown, unknown>> = Effect.Services<ReturnType<Program>>
+type Powers<Program extends (...args: never) => Effect.Effect<unknown, unknown, unknown>> = Effect.Services<
+  ReturnType<Program>
+>
 
 it("reconciling, repairing and resolving can read rooms, but neither change nor make them, nor speak in them", () => {
   expectTypeOf<Extract<Powers<typeof reconcileAll>, MatrixProvisioning | MatrixMessages>>().toBeNever()
