@@ -8,7 +8,7 @@ import { encryptedRoomText } from "../domain/Diagnostic.ts"
 import { ResponderFailed, StoreUnavailable } from "../domain/Errors.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
 import { decidePolicy, readMessage } from "../domain/Policy.ts"
-import { joinedCount } from "../domain/ServerRoom.ts"
+import { joinedCount, type ServerRoom } from "../domain/ServerRoom.ts"
 import { answered, ignored, type Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
@@ -33,8 +33,11 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
   }
   const message = reading.success
 
-  const decision = decidePolicy(message, yield* policyContext(message))
+  const room = yield* (yield* MatrixRooms).view(row.roomId)
+  const decision = decidePolicy(message, yield* policyContext(message, room))
   if (decision._tag === "Ignore") return ignored(decision.reason)
+  // Somebody wrote in plain text all the same; an answer would carry their words into the room in plain text again.
+  if (room?.encrypted === true) return yield* encryptedMessage(row)
 
   return yield* dispatch(message).pipe(
     Effect.flatMap((replies) => answersTo(message, replies)),
@@ -58,10 +61,9 @@ const storeFailureIn = (cause: Cause.Cause<unknown>): StoreUnavailable | undefin
     error instanceof StoreUnavailable
   )
 
-const policyContext = Effect.fnUntraced(function*(message: IncomingMessage) {
+const policyContext = Effect.fnUntraced(function*(message: IncomingMessage, room: ServerRoom | undefined) {
   const { allowedServers, allowedUsers, commandPrefix } = yield* AppConfig
   const { userId: self } = yield* (yield* MatrixSession).self
-  const room = yield* (yield* MatrixRooms).view(message.roomId)
   const repliesToSelf = message.replyTo !== undefined && (yield* (yield* Store).outbox.hasSent(message.replyTo))
   const joinedMembers = room === undefined ? 0 : joinedCount(room)
   return { self, allowedUsers, allowedServers, commandPrefix, joinedMembers, repliesToSelf }

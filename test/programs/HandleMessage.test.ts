@@ -205,12 +205,16 @@ describe("handling a message", () => {
       }
       yield* alice.send(room, "m.room.encrypted", secret)
       yield* alice.send(room, "m.room.encrypted", secret)
+      yield* alice.say(room, "in plain text all the same")
       const said = yield* alice.waitFor(room, (event) => event.sender === botId && bodyOf(event).includes("encrypted"))
       yield* TestClock.adjust("1 second")
       const more = (yield* alice.messages(room)).filter((event) =>
         event.sender === botId && bodyOf(event) === bodyOf(said)
       )
       assert.strictEqual(more.length, 1)
-      assert.strictEqual(bot.log.filter(({ event }) => event === "message_encrypted").length, 2)
+      assert.strictEqual(bot.log.filter(({ event }) => event === "message_encrypted").length, 3)
+      assert.isEmpty((yield* alice.messages(room)).filter((event) =>
+        event.sender === botId && bodyOf(event).includes("plain text all")
+      ))
     }).pipe(Effect.provide(homeserver)))
 })
