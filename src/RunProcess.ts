@@ -47,4 +47,6 @@ const onSignals = () => {
   }
   process.on("SIGINT", stop)
   process.on("SIGTERM", stop)
+  // Whoever started this process with a channel to it has gone, even by `kill -9`: nobody is left who could stop it.
+  process.on("disconnect", () => process.kill(process.pid, "SIGTERM"))
 }

@@ -13,6 +13,7 @@ import { readConfig } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { flagName, settingKeys, settingsTable, variableName } from "../layers/AppConfig/SettingsTable.ts"
 import type { Flags } from "../layers/AppConfig/Sources.ts"
+import type { SandboxOptions } from "./Sandbox.ts"
 
 /** The version in package.json; a test keeps them the same. */
 export const version = "0.1.0"
@@ -60,7 +61,14 @@ const run = Command.make("run", settingFlags, (flags) => Effect.flatMap(readConf
   Command.withExamples([{ command: "homing run --log-format json", description: "As in a container" }])
 )
 
-const sandbox = Command.make("sandbox", {}, () => runSandbox).pipe(
+const sandbox = Command.make("sandbox", {
+  port: Flag.Int("port").pipe(
+    Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port from 1 to 65535"),
+    Flag.withMetavar("port"),
+    Flag.withDescription("Port of the homeserver on loopback (any free one)"),
+    Flag.withDefault(0)
+  )
+}, (options) => runSandbox(options)).pipe(
   Command.withDescription("Try everything on this machine: a homeserver, the bot and a chat, with nothing to set up")
 )
 
@@ -70,7 +78,7 @@ const start = Command.make(
   Effect.fnUntraced(function*(flags) {
     const report = yield* readConfig(given(flags))
     if (namesHomeserver(report)) return yield* runWith(report)
-    return yield* runSandbox
+    return yield* runSandbox({})
   })
 ).pipe(Command.withDescription("run when a homeserver is configured, else sandbox"))
 
@@ -114,7 +122,8 @@ const homeserverSettings = ["homeserver_url", "server_name", "user_id"]
 const runWith = (report: ConfigReport) =>
   Effect.flatMap(Effect.promise(() => import("./RunConfigured.ts")), ({ runConfigured }) => runConfigured(report))
 
-const runSandbox = Effect.flatMap(Effect.promise(() => import("./Sandbox.ts")), ({ sandbox }) => sandbox)
+const runSandbox = (options: SandboxOptions) =>
+  Effect.flatMap(Effect.promise(() => import("./Sandbox.ts")), ({ sandbox }) => sandbox(options))
 
 // --- output: help is what was asked for; a mistake gets a paragraph, not a page
 

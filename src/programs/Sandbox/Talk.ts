@@ -1,0 +1,148 @@
+/** You, in rooms with the bot: what you say goes there, what is said there is printed. */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { RoomId } from "../../domain/Ids.ts"
+import { RawEvent } from "../../domain/SyncBatch.ts"
+import { Homeserver } from "../../layers/Homeserver.ts"
+import type { PersonRefused } from "../../layers/Homeserver/Person.ts"
+import { Terminal } from "./Terminal.ts"
+import { printable } from "./Words.ts"
+
+/** A room that you are in. */
+export interface Room {
+  readonly id: RoomId
+  readonly title: string
+  /** The bot's membership: `invite`, `join`, `leave` or `ban`. */
+  readonly bot: string
+  /** Whether what you write goes there. */
+  readonly current: boolean
+}
+
+export class Talk extends Context.Service<Talk, {
+  /** Prints what is said in all rooms, for as long as it runs. */
+  readonly follow: Effect.Effect<never, PersonRefused>
+  /** Makes a room, goes there, invites the bot and waits for its greeting. Whether one came. */
+  open(title: string): Effect.Effect<boolean, PersonRefused>
+  /** Says something in the current room and waits for the answer. Whether one came. */
+  say(body: string): Effect.Effect<boolean, PersonRefused>
+  /** In the order in which they came up. */
+  readonly rooms: Effect.Effect<ReadonlyArray<Room>>
+  /** Goes to a room. */
+  enter(room: Room): Effect.Effect<void>
+}>()("homing/Sandbox/Talk") {
+  static readonly layer = (bot: string): Layer.Layer<Talk, never, Homeserver | Terminal> =>
+    Layer.effect(Talk, make(bot))
+}
+
+/** How long an answer is waited for. */
+const patience = "10 seconds"
+
+const Timeline = Schema.Struct({ events: Schema.Array(RawEvent) })
+const SyncAnswer = Schema.Struct({
+  next_batch: Schema.String,
+  rooms: Schema.optional(Schema.Struct({
+    join: Schema.optional(Schema.Record(
+      RoomId,
+      Schema.Struct({ state: Schema.optional(Timeline), timeline: Schema.optional(Timeline) })
+    ))
+  }))
+})
+const decodeAnswer = Schema.decodeUnknownEffect(SyncAnswer)
+
+const make = Effect.fnUntraced(function*(bot: string) {
+  const terminal = yield* Terminal
+  const you = yield* (yield* Homeserver).as("you")
+  const rooms = new Map<RoomId, { title: string; bot: string }>()
+  let current: RoomId | undefined
+  /** What has been answered, or is waited for: a message by its id, a room, for its greeting, by its own. */
+  const answers = new Map<string, Deferred.Deferred<void>>()
+
+  const answerTo = (key: string): Deferred.Deferred<void> => {
+    const answer = answers.get(key) ?? Deferred.makeUnsafe<void>()
+    answers.set(key, answer)
+    return answer
+  }
+
+  const answered = Effect.fnUntraced(function*(key: string) {
+    const came = yield* Deferred.await(answerTo(key)).pipe(
+      Effect.as(true),
+      Effect.timeoutOrElse({
+        duration: patience,
+        orElse: () => Effect.succeed(false)
+      })
+    )
+    if (!came) yield* terminal.note(`no answer within ${patience}`)
+    return came
+  })
+
+  const happened = Effect.fnUntraced(function*(roomId: RoomId, event: RawEvent) {
+    const room = rooms.get(roomId) ?? { title: roomId, bot: "leave" }
+    rooms.set(roomId, room)
+    if (event.type === "m.room.name") room.title = printable(String(event.content["name"] ?? roomId))
+    if (event.type === "m.room.member" && event.state_key === bot) room.bot = String(event.content["membership"])
+    if (event.type !== "m.room.message" || ownLine(event)) return
+    const who = event.sender === bot ? "bot" : event.sender === you.userId ? "you" : event.sender
+    yield* terminal.said(
+      roomId === current ? who : `${who} in ${room.title}`,
+      printable(String(event.content["body"] ?? ""))
+    )
+    if (event.sender !== bot) return
+    yield* Deferred.succeed(answerTo(questionOf(event) ?? roomId), undefined)
+  })
+
+  const follow = Effect.gen(function*() {
+    let since: string | undefined
+    while (true) {
+      const query = { timeout: "30000", ...(since === undefined ? {} : { since }) }
+      const body = yield* you.request("GET", "/_matrix/client/v3/sync", undefined, query)
+      const answer: typeof SyncAnswer.Type = yield* Effect.orDie(decodeAnswer(body))
+      for (const [roomId, { state, timeline }] of Object.entries(answer.rooms?.join ?? {})) {
+        for (const event of [...state?.events ?? [], ...timeline?.events ?? []]) {
+          yield* happened(RoomId.make(roomId), event)
+        }
+      }
+      since = answer.next_batch
+    }
+  })
+
+  const enter = Effect.fnUntraced(function*(room: Pick<Room, "id" | "title">) {
+    current = room.id
+    yield* terminal.prompt(room.title)
+  })
+
+  return Talk.of({
+    follow,
+    open: Effect.fn("Talk.open")(function*(title) {
+      const id = yield* you.createRoom({ name: title, invite: [bot] })
+      rooms.set(id, rooms.get(id) ?? { title, bot: "invite" })
+      current = id
+      const came = yield* answered(id)
+      yield* enter({ id, title })
+      return came
+    }),
+    say: Effect.fn("Talk.say")(function*(body) {
+      if (current === undefined) return true
+      if (!terminal.interactive) yield* terminal.said("you", body)
+      return yield* answered(yield* you.say(current, body))
+    }),
+    rooms: Effect.sync(() => Array.from(rooms, ([id, room]) => ({ id, ...room, current: id === current }))),
+    enter
+  })
+})
+
+/** Typed here, thus on the screen already. What you write with another client of yours is not. */
+const ownLine = (event: RawEvent): boolean => event.unsigned?.["transaction_id"] !== undefined
+
+const InReplyTo = Schema.Struct({
+  "m.relates_to": Schema.Struct({ "m.in_reply_to": Schema.Struct({ event_id: Schema.String }) })
+})
+const decodeInReplyTo = Schema.decodeUnknownOption(InReplyTo)
+
+/** The message that an answer answers; undefined when it answers none, as a greeting does. */
+const questionOf = (event: RawEvent): string | undefined => {
+  const relation = decodeInReplyTo(event.content)
+  return relation._tag === "Some" ? relation.value["m.relates_to"]["m.in_reply_to"].event_id : undefined
+}

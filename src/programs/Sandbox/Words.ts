@@ -1,0 +1,66 @@
+/** What the sandbox says of itself. */
+import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
+import { ReconciliationReport } from "../../domain/Reconciliation.ts"
+
+/** What comes first, before anything is started. */
+export const welcome = `This is the Homing sandbox: a small Matrix homeserver, a bot on it, and you.
+All of it is on this machine, nothing leaves it, and nothing is kept at the end.
+`
+
+export const introduction = (homeserver: string, log: string): string =>
+  `The homeserver is in this process: ${homeserver}
+The bot is a process of its own, which runs as it would anywhere. Its log:
+${log}
+
+To run it on your own homeserver, set HOMING_HOMESERVER_URL, HOMING_USER_ID and
+HOMING_PASSWORD, and start again. README.md has the steps.
+
+Just write. !help tells what the bot can do, /help what the sandbox can do, and
+/quit ends it.
+`
+
+/** What `matrix_reconcile_complete` says, as far as it is told here. */
+export const Found = ReconciliationReport.mapFields(
+  Struct.pick(["rooms", "unchanged", "restored", "updated", "moved", "detached", "conflicts"])
+)
+export type Found = typeof Found.Type
+
+/** The way back in one line, such as `2 rooms, 2 chats restored`. */
+export const wayBack = (found: Found): string => {
+  const parts = ([
+    ["unchanged", found.unchanged],
+    ["restored", found.restored],
+    ["updated", found.updated],
+    ["moved", found.moved],
+    ["detached", found.detached],
+    ["in conflict", found.conflicts]
+  ] as const).flatMap(([what, count]) => count === 0 ? [] : [`${counted(count, "chat")} ${what}`])
+  return [counted(found.rooms, "room"), ...(parts.length === 0 ? ["no chats"] : parts)].join(", ")
+}
+
+const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? "" : "s"}`
+
+/** Such as `0.4 s`. */
+export const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`
+
+/** One line of the bot's log, as `--log-format json` writes it. */
+export const LogLine = Schema.fromJsonString(Schema.Struct({
+  level: Schema.String,
+  message: Schema.Unknown,
+  annotations: Schema.Record(Schema.String, Schema.Unknown)
+}))
+
+/** A line that a person should see, such as `sync_loop_ended (reason: SyncStalled)`. */
+export const warningText = ({ annotations, message }: typeof LogLine.Type): string => {
+  const details = Object.entries(annotations).map(([name, value]) =>
+    `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`
+  )
+  const text = `the bot warns: ${String(message)}${details.length === 0 ? "" : ` (${details.join(", ")})`}`
+  return text.length <= longestWarning ? text : `${text.slice(0, longestWarning)}…`
+}
+
+const longestWarning = 300
+
+/** Other people's words, without what would move the cursor or colour the terminal. */
+export const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]/gu, "")
