@@ -2,6 +2,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type FailureReason, MatrixFailure } from "../../domain/Errors.ts"
+import { passing } from "../Checkpoint.ts"
 import { field, record, textField } from "./Json.ts"
 
 export type Method = "GET" | "PUT" | "POST"
@@ -77,7 +78,7 @@ export const make = (
 ): Context.Service.Shape<typeof MatrixRequests> => ({
   request: Effect.fn("MatrixRequests.request")(function*<A>(request: MatrixRequest<A>) {
     yield* Effect.annotateCurrentSpan({ request: request.name })
-    const answer = yield* send(request)
+    const answer = yield* send(request).pipe(passing(request.name))
     const refusal = refusalOf(request.name, answer)
     if (refusal !== undefined) return yield* refusal
     return yield* Schema.decodeUnknownEffect(request.schema)(answer.body).pipe(

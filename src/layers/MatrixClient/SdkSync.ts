@@ -7,6 +7,7 @@ import { SyncStalled } from "../../domain/Errors.ts"
 import type { SyncToken } from "../../domain/Ids.ts"
 import type { SyncBatch } from "../../domain/SyncBatch.ts"
 import { AppConfig } from "../AppConfig.ts"
+import { passing } from "../Checkpoint.ts"
 import { MatrixSync } from "../MatrixClient.ts"
 import { entries, field } from "./Json.ts"
 import { LatestView } from "./Rooms.ts"
@@ -65,7 +66,7 @@ const make = Effect.gen(function*() {
     // Memory is all that it is for: the SDK's own rooms are read by nobody.
     yield* Effect.ignore(Effect.try({ try: () => trimTimelines(run.client, arrival.raw), catch: () => "not trimmed" }))
     return batch
-  })
+  }, passing("sync answer"))
 
   const first = Effect.fnUntraced(function*(since: SyncToken | undefined) {
     yield* stop

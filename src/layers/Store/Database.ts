@@ -7,6 +7,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Fs from "node:fs"
 import type { StoreUnavailable } from "../../domain/Errors.ts"
+import { passing } from "../Checkpoint.ts"
 import { storeFailure, unavailable } from "./Failures.ts"
 
 type Statement = Effect.Effect<ReadonlyArray<object>, SqlError>
@@ -43,10 +44,11 @@ const makeDatabase = (sql: SqlClient, path: string): Database => {
   return {
     sql,
     path,
-    run: (statement) => Effect.asVoid(Effect.mapError(statement, fail)),
+    run: (statement) => Effect.asVoid(Effect.mapError(statement, fail)).pipe(passing()),
     transaction: (effect) =>
       sql.withTransaction(Effect.mapError(effect, (error) => new OfCaller(error))).pipe(
-        Effect.mapError((error) => error instanceof OfCaller ? error.error : fail(error))
+        Effect.mapError((error) => error instanceof OfCaller ? error.error : fail(error)),
+        passing()
       )
   }
 }
