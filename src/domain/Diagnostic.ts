@@ -19,6 +19,7 @@ export type Problem =
   | { readonly _tag: "Unregistered" }
   | { readonly _tag: "Archived"; readonly title: string }
   | { readonly _tag: "HandlerFailed" }
+  | { readonly _tag: "TookTooLong"; readonly limit: string }
   | { readonly _tag: "TriedTooOften"; readonly attempts: number }
 
 /** The diagnostic reply: what happened, what the person can do, what the operator can. Markdown, short and plain. */
@@ -32,6 +33,9 @@ export const diagnosticText = (problem: Problem, prefix: string, code: Reference
       return `This chat is archived. To open it again, type \`${prefix}register\`. (Code **${code}**)`
     case "HandlerFailed":
       return `Something went wrong while I answered this message, so there is no answer to it. ` +
+        `You can send it again; if it keeps failing, give the operator this code: **${code}**`
+    case "TookTooLong":
+      return `I worked on this message for ${problem.limit} and came to no end, so I stopped. ` +
         `You can send it again; if it keeps failing, give the operator this code: **${code}**`
     case "TriedTooOften":
       return `I tried to answer this message ${problem.attempts} times and was stopped each time, so I leave it now. ` +

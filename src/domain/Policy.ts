@@ -14,6 +14,8 @@ export const IgnoreReason = Schema.Literals([
   "edit",
   "not_addressed",
   "malformed",
+  "redacted",
+  "backlog",
   "not_a_text_message",
   "encrypted",
   "before_first_start",
@@ -45,6 +47,7 @@ export const readMessage = (
 ): Result.Result<IncomingMessage, IgnoreReason> => {
   if (event.type === "m.room.encrypted") return Result.fail("encrypted")
   if (event.type !== "m.room.message") return Result.fail("not_a_text_message")
+  if (event.unsigned?.["redacted_because"] !== undefined) return Result.fail("redacted")
   const { body, msgtype } = event.content
   if (event.state_key !== undefined || typeof msgtype !== "string") return Result.fail("malformed")
   if (!textual.has(msgtype)) return Result.fail("not_a_text_message")

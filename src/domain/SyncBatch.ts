@@ -10,7 +10,9 @@ export const RawEvent = Schema.Struct({
   origin_server_ts: Schema.Number,
   content: Schema.Record(Schema.String, Schema.Unknown),
   state_key: Schema.optionalKey(Schema.String),
-  unsigned: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
+  unsigned: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
+  /** What a redaction takes back, in rooms before version 11; later ones have it in the content. */
+  redacts: Schema.optionalKey(Schema.Unknown)
 })
 export type RawEvent = typeof RawEvent.Type
 

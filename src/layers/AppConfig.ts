@@ -5,6 +5,7 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
+import type { Backlog } from "../domain/Arrival.ts"
 import { ConfigInvalid } from "../domain/Errors.ts"
 import { type ServerName, UserId } from "../domain/Ids.ts"
 import { type ConfigReport, resolve } from "./AppConfig/Resolution.ts"
@@ -34,6 +35,12 @@ export interface Settings {
   readonly syncTimeout: Duration.Duration
   /** How long a start waits for a homeserver that does not answer. */
   readonly startPatience: Duration.Duration
+  /** What is answered of the messages that came while the bot was away: all, the newest of a room, or none. */
+  readonly backlog: Backlog
+  /** How many events of one room are fetched to fill a gap; older ones are left out, and that is noted. */
+  readonly catchUpLimit: number
+  /** How long answering one message may take. */
+  readonly handlerTimeout: Duration.Duration
   /** Port of `/healthz` and `/readyz` on loopback; undefined serves none. */
   readonly statusPort: number | undefined
 }
@@ -79,5 +86,8 @@ const testSettings: Settings = {
   logLevel: "Info",
   syncTimeout: Duration.seconds(30),
   startPatience: Duration.minutes(2),
+  backlog: "answer",
+  catchUpLimit: 2_000,
+  handlerTimeout: Duration.minutes(5),
   statusPort: undefined
 }

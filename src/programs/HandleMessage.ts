@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -8,16 +9,17 @@ import { encryptedRoomText } from "../domain/Diagnostic.ts"
 import { ResponderFailed, StoreUnavailable } from "../domain/Errors.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
 import { decidePolicy, readMessage } from "../domain/Policy.ts"
-import { joinedCount, type ServerRoom } from "../domain/ServerRoom.ts"
+import { joinedCount } from "../domain/ServerRoom.ts"
 import { answered, ignored, type Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
-import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { MatrixRooms } from "../layers/MatrixClient.ts"
 import { answersTo, statement } from "../layers/Rendering.ts"
 import { Responder } from "../layers/Responder.ts"
-import { type PendingRow, Store } from "../layers/Store.ts"
+import type { PendingRow } from "../layers/Store.ts"
 import { runCommand } from "./Commands.ts"
 import { diagnose, drawReferenceCode } from "./Diagnose.ts"
+import { policyContext } from "./Gate.ts"
 import { resolveOpenChat } from "./Resolve.ts"
 
 /**
@@ -39,9 +41,15 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
   // Somebody wrote in plain text all the same; an answer would carry their words into the room in plain text again.
   if (room?.encrypted === true) return yield* encryptedMessage(row)
 
+  const { handlerTimeout } = yield* AppConfig
   return yield* dispatch(message).pipe(
     Effect.flatMap((replies) => answersTo(message, replies)),
     Effect.map(answered),
+    Effect.timeoutOrElse({
+      duration: handlerTimeout,
+      orElse: () =>
+        diagnose(message, { _tag: "TookTooLong", limit: Duration.format(handlerTimeout) }, "the handler timed out")
+    }),
     Effect.catchTags({
       UnregisteredRoom: (error) => diagnose(message, { _tag: "Unregistered" }, error.message, { repair: error.repair }),
       ChatArchived: (error) => diagnose(message, { _tag: "Archived", title: error.title }, error.message)
@@ -60,14 +68,6 @@ const storeFailureIn = (cause: Cause.Cause<unknown>): StoreUnavailable | undefin
   cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error).find((error) =>
     error instanceof StoreUnavailable
   )
-
-const policyContext = Effect.fnUntraced(function*(message: IncomingMessage, room: ServerRoom | undefined) {
-  const { allowedServers, allowedUsers, commandPrefix } = yield* AppConfig
-  const { userId: self } = yield* (yield* MatrixSession).self
-  const repliesToSelf = message.replyTo !== undefined && (yield* (yield* Store).outbox.hasSent(message.replyTo))
-  const joinedMembers = room === undefined ? 0 : joinedCount(room)
-  return { self, allowedUsers, allowedServers, commandPrefix, joinedMembers, repliesToSelf }
-})
 
 /** A command is carried out; everything else goes to the responder. */
 const dispatch = Effect.fn("dispatch")(function*(message: IncomingMessage) {

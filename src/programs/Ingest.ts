@@ -1,11 +1,13 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { arrivalsOf } from "../domain/Arrival.ts"
+import { type Arrivals, arrivalsOf, type Arrived, skippedBacklog } from "../domain/Arrival.ts"
 import { afterFailure } from "../domain/Delivery.ts"
-import type { RoomId, SyncToken } from "../domain/Ids.ts"
+import type { EventId, RoomId, SyncToken } from "../domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../domain/SyncBatch.ts"
+import { AppConfig } from "../layers/AppConfig.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { type InboxRow, Store } from "../layers/Store.ts"
+import { wouldAccept } from "./Gate.ts"
 import { reconcileChange } from "./Reconcile.ts"
 
 /**
@@ -22,7 +24,9 @@ export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
     recovered: yield* fillGaps(batch),
     registered: (room) => registered.has(room)
   })
-  const rows: ReadonlyArray<InboxRow> = [
+  const skipped = batch.initial ? yield* skippedOf(arrivals) : new Set<EventId>()
+  const messages = arrivals.messages.map(messageRow)
+  const rows = [
     ...batch.invites.map(({ roomId, sender }): InboxRow => ({
       key: `invite:${roomId}`,
       kind: "invite",
@@ -31,16 +35,14 @@ export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
       event: undefined,
       provenance: batch.initial ? "missed" : "live"
     })),
-    ...arrivals.messages.map(({ event, provenance, roomId }): InboxRow => ({
-      key: event.event_id,
-      kind: "message",
-      roomId,
-      sender: event.sender,
-      event,
-      provenance
-    }))
+    ...messages.filter(({ event }) => !skipped.has(event.event_id))
   ]
-  yield* store.inbox.ingest({ rows, ignored: [], echoes: arrivals.echoes, cursor: batch.nextBatch })
+  yield* store.inbox.ingest({
+    rows,
+    ignored: messages.flatMap((row) => skipped.has(row.event.event_id) ? [{ row, reason: "backlog" }] : []),
+    echoes: arrivals.echoes,
+    cursor: batch.nextBatch
+  })
   if (batch.unreadable > 0) {
     yield* Effect.logWarning("sync_events_unreadable").pipe(Effect.annotateLogs({ count: batch.unreadable }))
   }
@@ -52,13 +54,32 @@ export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
   return new Set(rows.map(({ roomId }) => roomId))
 })
 
+const messageRow = ({ event, provenance, roomId }: Arrived) => ({
+  key: event.event_id,
+  kind: "message" as const,
+  roomId,
+  sender: event.sender,
+  event,
+  provenance
+})
+
 const roomsWithChats = Effect.gen(function*() {
   const chats = yield* (yield* Store).chats.all
   return new Set(chats.flatMap((chat) => chat.binding === null ? [] : [chat.binding.roomId]))
 })
 
-/** A room that was busier than this while the bot was away keeps only its newest events. */
-const mostRecovered = 2_000
+/** What the `backlog` setting leaves unanswered of the messages that waited at the start. */
+const skippedOf = Effect.fnUntraced(function*({ messages }: Arrivals) {
+  const { backlog } = yield* AppConfig
+  if (backlog === "answer") return new Set<EventId>()
+  const accepted = new Set(yield* Effect.filter(messages, wouldAccept))
+  const skipped = skippedBacklog(backlog, messages, (message) => accepted.has(message))
+  if (skipped.size > 0) {
+    yield* Effect.logInfo("backlog_skipped").pipe(Effect.annotateLogs({ backlog, messages: skipped.size }))
+  }
+  return skipped
+})
+
 const pageSize = 100
 
 /** The events that the server left out of limited timelines, by room, oldest first. */
@@ -69,20 +90,20 @@ const fillGaps = Effect.fnUntraced(function*(batch: SyncBatch) {
   const filled = yield* Effect.forEach(
     gaps,
     (timeline) => Effect.map(fillGap(timeline, since), (events) => [timeline.roomId, events] as const),
-    {
-      concurrency: 4
-    }
+    { concurrency: 4 }
   )
   return new Map(filled)
 })
 
 const fillGap = Effect.fn("fillGap")(function*({ prevBatch, roomId }: RoomTimeline, since: SyncToken) {
   const rooms = yield* MatrixRooms
+  const { catchUpLimit } = yield* AppConfig
   const newestFirst: Array<RawEvent> = []
   let from = prevBatch
-  while (from !== undefined && newestFirst.length < mostRecovered) {
+  while (from !== undefined && newestFirst.length < catchUpLimit) {
+    const limit = Math.min(pageSize, catchUpLimit - newestFirst.length)
     // The cursor waits here: a server that is away for a while must not cost a message.
-    const page = yield* rooms.history(roomId, { from, to: since, limit: pageSize }).pipe(
+    const page = yield* rooms.history(roomId, { from, to: since, limit }).pipe(
       Effect.retry({ schedule: patience, while: ({ reason }) => afterFailure(reason, 1)._tag === "Retry" })
     )
     newestFirst.push(...page.events)

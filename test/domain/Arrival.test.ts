@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { afterLastAnswer, arrivalsOf } from "../../src/domain/Arrival.ts"
+import { afterLastAnswer, arrivalsOf, skippedBacklog } from "../../src/domain/Arrival.ts"
 import { EventId, RoomId, SyncToken, TransactionId, UserId } from "../../src/domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../../src/domain/SyncBatch.ts"
 
@@ -78,6 +78,58 @@ describe("what a sync answer brings", () => {
     assert.deepStrictEqual(echoes, [
       { transactionId: TransactionId.make("homing.x.0"), eventId: EventId.make("$1") }
     ])
+  })
+})
+
+describe("what changes messages that may still wait", () => {
+  const newContent = { msgtype: "m.text", body: "hallo" }
+  const edit = (relation: unknown) => ({ "m.new_content": newContent, "m.relates_to": relation })
+
+  it("are edits of others, with their new content", () => {
+    const { edits, messages } = sorted(batch([
+      event("$2", alice, edit({ rel_type: "m.replace", event_id: "$1" })),
+      event("$3", self, edit({ rel_type: "m.replace", event_id: "$1" })),
+      event("$4", alice, edit({ rel_type: "m.thread", event_id: "$1" })),
+      event("$5", alice, edit({ rel_type: "m.replace", event_id: 7 }))
+    ]))
+    assert.deepStrictEqual(edits, [{ target: EventId.make("$1"), sender: alice, content: newContent }])
+    assert.deepStrictEqual(messages.map((_) => String(_.event.event_id)), ["$2", "$4", "$5"])
+  })
+
+  it("are redactions, of old and of new rooms", () => {
+    const { messages, redactions } = sorted(batch([
+      event("$2", alice, {}, { type: "m.room.redaction", redacts: "$1" }),
+      event("$4", alice, { redacts: "$3" }, { type: "m.room.redaction" }),
+      event("$6", alice, { redacts: [] }, { type: "m.room.redaction" })
+    ]))
+    assert.deepStrictEqual(redactions.map((_) => String(_.target)), ["$1", "$3"])
+    assert.deepStrictEqual(messages, [])
+  })
+
+  it("are answers that the bot gave: of another process, or before its database was put back", () => {
+    const { answered } = sorted(batch([event("$1", alice), answer("$2", "$1"), event("$3", self)]), true, [
+      answer("$0", "$x")
+    ])
+    assert.deepStrictEqual(answered.map(String), ["$x", "$1"])
+  })
+})
+
+describe("the backlog", () => {
+  const arrived = (id: string, roomId = room) => ({ roomId, event: event(id, alice), provenance: "missed" as const })
+  const other = RoomId.make("!coffee:homing.test")
+  const all = [arrived("$1"), arrived("$2", other), arrived("$3"), arrived("$4")]
+  const notTheLast = (message: { readonly event: RawEvent }) => message.event.event_id !== "$4"
+
+  it("is answered as a whole", () => {
+    assert.deepStrictEqual([...skippedBacklog("answer", all, notTheLast)], [])
+  })
+
+  it("is answered in each room by its newest message that would be accepted", () => {
+    assert.deepStrictEqual([...skippedBacklog("newest", all, notTheLast)].map(String), ["$1", "$4"])
+  })
+
+  it("is not answered at all", () => {
+    assert.deepStrictEqual([...skippedBacklog("skip", all, notTheLast)].map(String), ["$1", "$2", "$3", "$4"])
   })
 })
 

@@ -18,6 +18,7 @@ describe("diagnostics", () => {
       [{ _tag: "Unregistered" }, "!register"],
       [{ _tag: "Archived", title: "Tea" }, "!register"],
       [{ _tag: "HandlerFailed" }, "send it again"],
+      [{ _tag: "TookTooLong", limit: "5m" }, "send it again"],
       [{ _tag: "TriedTooOften", attempts: 5 }, "send it again"]
     ]
     for (const [problem, remedy] of problems) {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Stream } from "effect"
+import { Duration, Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { UserId } from "../../src/domain/Ids.ts"
 import { text } from "../../src/domain/Message.ts"
@@ -118,6 +118,22 @@ describe("handling a message", () => {
         assert.strictEqual(said.length, 3, "greeting, diagnostic, answer")
       }).pipe(Effect.provide(homeserver)))
   }
+
+  it.effect("stops a responder that comes to no end, and goes on with the next message", () =>
+    Effect.gen(function*() {
+      const { alice, bot, room } = yield* aConversation({
+        responder: moody,
+        settings: { handlerTimeout: Duration.seconds(20) }
+      })
+      const endless = yield* alice.say(room, "hang")
+      const next = yield* alice.say(room, "and now?")
+      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("20 seconds")
+      const diagnostic = yield* answerTo(alice, room, endless)
+      assert.include(bodyOf(diagnostic), "20s")
+      assert.include(bot.log.find(({ event }) => event === "message_not_handled")?.data, { problem: "TookTooLong" })
+      assert.strictEqual(bodyOf(yield* answerTo(alice, room, next)), "and now?")
+    }).pipe(Effect.provide(homeserver)))
 
   it.effect("delays no other room by one that hangs", () =>
     Effect.gen(function*() {

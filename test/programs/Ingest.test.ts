@@ -55,4 +55,43 @@ describe("taking in what the server sends", () => {
       }).pipe(Effect.provide(homeserver)),
     30_000
   )
+
+  for (const [backlog, expected] of [["newest", ["three"]], ["skip", []]] as const) {
+    it.effect(`answers of what came while it was away as the setting "${backlog}" says`, () =>
+      Effect.gen(function*() {
+        const alice = yield* (yield* Homeserver).as("alice")
+        const database = yield* aDatabase
+        const first = yield* startBot({ database })
+        const room = yield* aChat(alice)
+        yield* first.stop
+        for (const body of ["one", "two", "three"]) yield* alice.say(room, body)
+        yield* alice.say(room, "a notice", { msgtype: "m.notice" })
+        yield* startBot({ database, settings: { backlog } })
+        yield* TestClock.adjust("1 second")
+        yield* answerTo(alice, room, yield* alice.say(room, "live"))
+        const answers = (yield* alice.messages(room)).filter(({ sender, type }) =>
+          sender === botId && type === "m.room.message"
+        )
+        assert.deepStrictEqual(answers.slice(1).map(bodyOf), [...expected, "live"])
+      }).pipe(Effect.provide(homeserver)))
+  }
+
+  it.effect("fetches no more of a gap than it may, and answers what it has", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const first = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      yield* first.stop
+      let last = ""
+      for (let i = 0; i < 150; i++) last = yield* alice.say(room, `message ${i}`)
+      const second = yield* startBot({ database, settings: { catchUpLimit: 20 } })
+      yield* answerTo(alice, room, last)
+      const answers = (yield* alice.messages(room)).filter(({ sender, type }) =>
+        sender === botId && type === "m.room.message"
+      )
+      assert.strictEqual(answers.length, 1 + 100 + 20, "the greeting, the newest hundred, and twenty before them")
+      const filled = second.log.find(({ event }) => event === "timeline_gap_filled")
+      assert.include(filled?.data, { events: 20, complete: false })
+    }).pipe(Effect.provide(homeserver)), 30_000)
 })

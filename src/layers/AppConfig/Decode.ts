@@ -5,6 +5,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as NodePath from "node:path"
+import type { Backlog } from "../../domain/Arrival.ts"
 import { ServerName, UserId } from "../../domain/Ids.ts"
 import type { Settings } from "../AppConfig.ts"
 import type { Surroundings } from "./SettingsTable.ts"
@@ -136,6 +137,19 @@ const parseDuration = (text: string): Option.Option<Duration.Duration> => {
       return Option.none()
   }
 }
+
+export const backlog = (text: string): Decoded<Backlog> =>
+  text === "answer" || text === "newest" || text === "skip"
+    ? Result.succeed(text)
+    : Result.fail(`${quote(text)} is none of answer, newest and skip`)
+
+export const count =
+  (bounds: { readonly minimum: number; readonly maximum: number }) => (text: string): Decoded<number> => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
+    return value >= bounds.minimum && value <= bounds.maximum
+      ? Result.succeed(value)
+      : Result.fail(`${quote(text)} is not a whole number from ${bounds.minimum} to ${bounds.maximum}`)
+  }
 
 export const port = optional((text): Decoded<number> => {
   const value = /^\d{1,5}$/.test(text) ? Number(text) : 0

@@ -77,6 +77,24 @@ export const settingsTable: { readonly [K in SettingKey]: Setting<Settings[K]> }
     Decode.duration({ minimum: "0 seconds", maximum: "1 day" }),
     { default: "2 minutes" }
   ),
+  backlog: setting(
+    "What is answered of the messages that came while the bot was away: answer (all), newest or skip",
+    "choice",
+    Decode.backlog,
+    { default: "answer" }
+  ),
+  catchUpLimit: setting(
+    "How many missed messages of one room are fetched at most, 0 to 100000",
+    "number",
+    Decode.count({ minimum: 0, maximum: 100_000 }),
+    { default: "2000" }
+  ),
+  handlerTimeout: setting(
+    "How long answering one message may take, 1 second to 1 day",
+    "duration",
+    Decode.duration({ minimum: "1 second", maximum: "1 day" }),
+    { default: "5 minutes" }
+  ),
   statusPort: setting("Port of /healthz and /readyz on loopback", "port", Decode.port)
 }
 
