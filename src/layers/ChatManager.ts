@@ -40,7 +40,7 @@ export class ChatManager extends Context.Service<ChatManager, {
 const make = Effect.gen(function*() {
   const store = yield* Store
 
-  const get = Effect.fn("ChatManager.get")(function*(id: ChatId) {
+  const get = Effect.fnUntraced(function*(id: ChatId) {
     const chat = yield* store.chats.byId(id)
     if (chat === undefined) return yield* new ChatNotFound({ chat: id })
     return chat
@@ -60,7 +60,7 @@ const make = Effect.gen(function*() {
   return ChatManager.of({
     get,
 
-    resolve: Effect.fn("ChatManager.resolve")(function*(room, user) {
+    resolve: Effect.fnUntraced(function*(room, user) {
       const chat = yield* store.chats.byRoom(room)
       if (chat === undefined) return yield* new UnregisteredRoom({ room, user })
       return chat.id

@@ -51,7 +51,7 @@ const cutToBytes = (text: string, bytes: number): string => {
 }
 
 /** The `m.room.message` content of a reply, without relations. */
-export const contentOf = Effect.fn("contentOf")(function*(reply: Reply) {
+export const contentOf = Effect.fnUntraced(function*(reply: Reply) {
   const body = cutToBytes(reply.markdown, largestBody)
   const html = yield* toMatrixHtml(body)
   const fits = html !== undefined && encoder.encode(JSON.stringify([body, html])).length <= largestBody

@@ -19,7 +19,7 @@ const concurrency = 16
 export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>) {
   const store = yield* Store
 
-  const settleNext = Effect.fn("settleNext")(function*(room: RoomId) {
+  const settleNext = Effect.fnUntraced(function*(room: RoomId) {
     const row = yield* store.inbox.begin(room)
     if (row === undefined) return "idle" as const
     const settlement = yield* settlementOf(row)

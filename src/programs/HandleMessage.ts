@@ -70,7 +70,7 @@ const storeFailureIn = (cause: Cause.Cause<unknown>): StoreUnavailable | undefin
   )
 
 /** A command is carried out; everything else goes to the responder. */
-const dispatch = Effect.fn("dispatch")(function*(message: IncomingMessage) {
+const dispatch = Effect.fnUntraced(function*(message: IncomingMessage) {
   const { commandPrefix } = yield* AppConfig
   const parsed = parseCommand(commandPrefix, message.body)
   switch (parsed._tag) {

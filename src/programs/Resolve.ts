@@ -10,7 +10,7 @@ type Address = Pick<IncomingMessage, "roomId" | "sender">
  * The chat that a message belongs to. A room that nobody knows gets one repair and one more try, and then stays
  * `UnregisteredRoom`: no chat is made up, and no room created, on this path. The type has no `MatrixProvisioning`.
  */
-export const resolveChat = Effect.fn("resolveChat")(function*({ roomId, sender }: Address) {
+export const resolveChat = Effect.fnUntraced(function*({ roomId, sender }: Address) {
   const chats = yield* ChatManager
   const id = yield* chats.resolve(roomId, sender).pipe(
     Effect.catchTag("UnregisteredRoom", () => repairAndRetry({ roomId, sender }))
@@ -21,7 +21,7 @@ export const resolveChat = Effect.fn("resolveChat")(function*({ roomId, sender }
 })
 
 /** The same, for a message that wants an answer: an archived chat gives none. */
-export const resolveOpenChat = Effect.fn("resolveOpenChat")(function*(address: Address) {
+export const resolveOpenChat = Effect.fnUntraced(function*(address: Address) {
   const chat = yield* resolveChat(address)
   return chat.archived ? yield* new ChatArchived({ chat: chat.id, title: chat.title }) : chat
 })
