@@ -4,7 +4,7 @@ import { text } from "../src/domain/Message.ts"
 import { Responder } from "../src/layers/Responder.ts"
 
 /** Rolls a die for everybody who writes "roll". */
-const dice = Layer.succeed(
+export const dice = Layer.succeed(
   Responder,
   Responder.of({
     respond: (chat, message) =>
@@ -14,4 +14,4 @@ const dice = Layer.succeed(
   })
 )
 
-runBot(dice)
+if (import.meta.main) runBot(dice)
