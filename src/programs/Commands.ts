@@ -68,9 +68,10 @@ const status = Effect.gen(function*() {
   const inbox = yield* store.inbox.counts
   const outbox = yield* store.outbox.counts
   const [report] = yield* store.reports.latest(1)
+  const withoutRoom = chats.filter((chat) => chat.binding === null).length
   const lines = [
     `- account ${session.userId}, device ${session.deviceId}`,
-    `- ${chats.length} chats, ${chats.filter((chat) => chat.binding === null).length} of them without a room`,
+    `- ${chats.length === 1 ? "1 chat" : `${chats.length} chats`}, ${withoutRoom} of them without a room`,
     `- ${inbox.pending} messages in hand, ${inbox.answered} answered, ${inbox.ignored} ignored, ${inbox.failed} failed`,
     `- ${outbox.pending} replies to send, ${outbox.sent} sent, ${outbox.dead} that could not be delivered`,
     ...(report === undefined ? [] : [

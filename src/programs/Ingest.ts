@@ -109,7 +109,9 @@ const fillGap = Effect.fn("fillGap")(function*({ prevBatch, roomId }: RoomTimeli
     newestFirst.push(...page.events)
     from = page.end
   }
-  yield* Effect.logInfo("timeline_gap_filled").pipe(
+  // The first sight of a room is limited too, with nothing behind it: no gap to tell of.
+  const say = newestFirst.length === 0 && from === undefined ? Effect.logDebug : Effect.logInfo
+  yield* say("timeline_gap_filled").pipe(
     Effect.annotateLogs({ room: roomId, events: newestFirst.length, complete: from === undefined })
   )
   return newestFirst.reverse()

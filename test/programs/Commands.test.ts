@@ -71,7 +71,7 @@ describe("commands", () => {
     Effect.gen(function*() {
       const { ask } = yield* aChatWithAlice
       const status = yield* ask("!status")
-      for (const part of [botId, "1 chats", "last reconciliation"]) assert.include(status, part)
+      for (const part of [botId, "1 chat,", "last reconciliation"]) assert.include(status, part)
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("!register leaves the marker of a newer version alone", () =>
