@@ -1,41 +1,50 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { registerUser, signIn, signOutUser } from "./Homeserver/Accounts.ts"
+import {
+  bearerOf,
+  endDevice,
+  isRegistered,
+  registerUser,
+  setPassword,
+  signIn,
+  signOutUser
+} from "./Homeserver/Accounts.ts"
+import { accountRoutes } from "./Homeserver/Endpoints/Account.ts"
+import { backupRoutes } from "./Homeserver/Endpoints/Backup.ts"
+import { directoryRoutes } from "./Homeserver/Endpoints/Directory.ts"
 import { eventRoutes } from "./Homeserver/Endpoints/Events.ts"
 import { keyRoutes } from "./Homeserver/Endpoints/Keys.ts"
+import { mediaRoutes } from "./Homeserver/Endpoints/Media.ts"
+import { relationRoutes } from "./Homeserver/Endpoints/Relations.ts"
 import { roomRoutes } from "./Homeserver/Endpoints/Rooms.ts"
 import { sessionRoutes } from "./Homeserver/Endpoints/Session.ts"
 import { syncRoutes } from "./Homeserver/Endpoints/Sync.ts"
-import { type Fault, FaultEffect, makeFaults } from "./Homeserver/Faults.ts"
-import { fullUserId, makeWorld, settle, userOf } from "./Homeserver/Model.ts"
+import { type Fault, FaultEffect, makeFaults, type Weather } from "./Homeserver/Faults.ts"
+import { fullUserId, makeWorld, settle, userOf, type World } from "./Homeserver/Model.ts"
 import { makePerson, type Person } from "./Homeserver/Person.ts"
+import { makeRequestLog } from "./Homeserver/RequestLog.ts"
+import type { LoggedRequest } from "./Homeserver/RequestLog.ts"
 import { type HomeserverAnswer, type HomeserverRequest, makeRoutes } from "./Homeserver/Router.ts"
+import { twiceTold, upsideDown } from "./Homeserver/SyncFaults.ts"
+import { keepWorld, openWorld, type WorldFileUnusable } from "./Homeserver/WorldFile.ts"
 
+export type { LoggedRequest } from "./Homeserver/RequestLog.ts"
 export type { HomeserverAnswer, HomeserverRequest } from "./Homeserver/Router.ts"
-
-/** One line of the request log. Holds no token and no body, thus no password. */
-export interface LoggedRequest {
-  /** Milliseconds since the epoch. */
-  readonly time: number
-  readonly method: string
-  readonly path: string
-  readonly query: Readonly<Record<string, string>>
-  /** Who asked, as far as the token told. */
-  readonly user: string | undefined
-  /** Of the answer; 0 when a fault broke it off; undefined while it is under way, or when the client went away. */
-  readonly status: number | undefined
-  /** Starts and ends of requests are counted together: one ended before another began when its number is lower. */
-  readonly startedAt: number
-  readonly endedAt: number | undefined
-}
+export { WorldFileUnusable } from "./Homeserver/WorldFile.ts"
 
 export interface HomeserverOptions {
   /** `homing.test` by default. */
   readonly serverName?: string
   /** Accounts that are there from the start. */
   readonly users?: ReadonlyArray<{ readonly name: string; readonly password: string }>
+  /**
+   * Where the world is kept from one run to the next; in memory alone without. It is written a moment after every
+   * change and at the end. Uploaded media are not kept.
+   */
+  readonly file?: string | undefined
 }
 
 /**
@@ -46,11 +55,13 @@ export class Homeserver extends Context.Service<Homeserver, {
   readonly serverName: string
   /** Answers a request. Never fails: a refusal is an answer too. `/sync` waits by Effect's `Clock`. */
   handle(request: HomeserverRequest): Effect.Effect<HomeserverAnswer>
-  /** Everything that came in through `handle`, in the order of arrival. */
+  /** The last 10,000 requests that came in through `handle`, in the order of arrival. */
   readonly requests: Effect.Effect<ReadonlyArray<LoggedRequest>>
   /** Lets a fault befall coming requests through `handle`. */
   inject(fault: Fault): Effect.Effect<void>
-  /** Takes back every fault that was not used up. */
+  /** Leaves it to chance what befalls coming requests: see `Homeserver/Chaos.ts`. */
+  expose(weather: Weather): Effect.Effect<void>
+  /** Takes back every fault that was not used up, and chance. */
   readonly clearFaults: Effect.Effect<void>
   /** Ends all tokens of a user, given by name or id. With `softLogout` the devices stay and may sign in again. */
   signOut(user: string, options?: { readonly softLogout?: boolean }): Effect.Effect<void>
@@ -62,40 +73,82 @@ export class Homeserver extends Context.Service<Homeserver, {
    */
   as(user: string): Effect.Effect<Person>
 }>()("homing/Homeserver") {
-  static readonly layer = (options: HomeserverOptions = {}): Layer.Layer<Homeserver> =>
-    Layer.effect(Homeserver, Effect.sync(() => make(options)))
+  /** A world of its own. With a `file` that cannot be read, it fails and leaves the file as it is. */
+  static layer(options?: HomeserverOptions & { readonly file?: undefined }): Layer.Layer<Homeserver>
+  static layer(options: HomeserverOptions): Layer.Layer<Homeserver, WorldFileUnusable>
+  static layer(options: HomeserverOptions = {}): Layer.Layer<Homeserver, WorldFileUnusable> {
+    return Layer.effect(Homeserver, make(options))
+  }
 }
 
-const routes = makeRoutes([...sessionRoutes, ...roomRoutes, ...eventRoutes, ...syncRoutes, ...keyRoutes])
+const routes = makeRoutes([
+  ...sessionRoutes,
+  ...accountRoutes,
+  ...roomRoutes,
+  ...directoryRoutes,
+  ...eventRoutes,
+  ...relationRoutes,
+  ...syncRoutes,
+  ...keyRoutes,
+  ...backupRoutes,
+  ...mediaRoutes
+])
 
 const broken = (how: "reset" | "stalled"): HomeserverAnswer => ({ status: 0, body: undefined, broken: how })
 
-const make = (options: HomeserverOptions): Homeserver["Service"] => {
-  const world = makeWorld(options.serverName ?? "homing.test")
-  for (const { name, password } of options.users ?? []) registerUser(world, name, password)
-  const faults = makeFaults()
-  const log: Array<{ -readonly [K in keyof LoggedRequest]: LoggedRequest[K] }> = []
-  const unrecognized = new Set<string>()
-  let order = 0
+const unrecognizedAnswer = (path: string): HomeserverAnswer => ({
+  status: routes.knows(path) ? 405 : 404,
+  body: { errcode: "M_UNRECOGNIZED", error: "Unrecognized request" }
+})
 
-  /** The model's own answer, whatever faults there are. */
-  const answer = Effect.fnUntraced(function*(request: HomeserverRequest) {
-    const found = routes(request.method, request.path)
+/** Somebody registered keeps everything but the password, which is the one that was given last. */
+const provideUser = (world: World, name: string, password: string): void => {
+  const known = world.users.get(fullUserId(world, name))
+  if (known !== undefined && isRegistered(known)) setPassword(known, password)
+  else registerUser(world, name, password)
+}
+
+const make = Effect.fnUntraced(function*(options: HomeserverOptions) {
+  const serverName = options.serverName ?? "homing.test"
+  const world = options.file === undefined ? makeWorld(serverName) : yield* openWorld(options.file, serverName)
+  for (const { name, password } of options.users ?? []) provideUser(world, name, password)
+  const changed = options.file === undefined ? Effect.void : yield* keepWorld(options.file, world)
+  const faults = makeFaults()
+  const log = makeRequestLog()
+  const unrecognized = new Set<string>()
+
+  const noteUnrecognized = Effect.fnUntraced(function*({ method, path }: HomeserverRequest) {
+    const name = `${method} ${path}`
+    if (unrecognized.has(name) || unrecognized.size >= 1000) return
+    unrecognized.add(name)
+    yield* Effect.logDebug("homeserver_unrecognized").pipe(Effect.annotateLogs({ method, path }))
+  })
+
+  /** The model's own answer, whatever faults there are. `skew` is in milliseconds. */
+  const answer = Effect.fnUntraced(function*(
+    request: HomeserverRequest,
+    { skew = 0, timelineLimit }: { readonly skew?: number; readonly timelineLimit?: number } = {}
+  ) {
+    const found = routes.find(request.method, request.path)
     if (found === undefined) {
-      const name = `${request.method} ${request.path}`
-      if (!unrecognized.has(name)) {
-        unrecognized.add(name)
-        yield* Effect.logDebug("homeserver_unrecognized").pipe(
-          Effect.annotateLogs({ method: request.method, path: request.path })
-        )
-      }
-      return { status: 404, body: { errcode: "M_UNRECOGNIZED", error: "Unrecognized request" } }
+      yield* noteUnrecognized(request)
+      return unrecognizedAnswer(request.path)
     }
-    const now = yield* Clock.currentTimeMillis
-    return yield* found.route.run({ world, request, params: found.params, now }).pipe(
+    const now = (yield* Clock.currentTimeMillis) + skew
+    const given = yield* found.route.run({ world, request, params: found.params, now, timelineLimit }).pipe(
       Effect.catch((refusal) => Effect.succeed<HomeserverAnswer>({ status: refusal.status, body: refusal.body }))
     )
+    // What a GET changes (acknowledged messages to a device) may be forgotten: it would come again.
+    if (request.method !== "GET" && given.status < 300) yield* changed
+    return given
   })
+
+  const signOut = (request: HomeserverRequest, softLogout: boolean) =>
+    Effect.sync(() => {
+      const device = bearerOf(world, request.accessToken)
+      if (device !== undefined) endDevice(world, device, softLogout ? "soft" : "hard")
+      settle(world)
+    })
 
   const suffer = (effect: FaultEffect, request: HomeserverRequest): Effect.Effect<HomeserverAnswer> =>
     FaultEffect.$match(effect, {
@@ -110,48 +163,48 @@ const make = (options: HomeserverOptions): Homeserver["Service"] => {
       Reset: () => Effect.succeed(broken("reset")),
       LostAnswer: () => Effect.as(answer(request), broken("reset")),
       Stalled: () => Effect.as(answer(request), broken("stalled")),
-      Delay: ({ time }) => Effect.delay(answer(request), time)
+      Delay: ({ time }) => Effect.delay(answer(request), time),
+      ClockSkew: ({ behind, by }) =>
+        answer(request, { skew: (behind === true ? -1 : 1) * Duration.toMillis(Duration.fromInputUnsafe(by)) }),
+      SignedOut: ({ softLogout }) => Effect.andThen(signOut(request, softLogout), answer(request)),
+      ForgottenPositions: () => Effect.andThen(forgetPositions, answer(request)),
+      Gap: () => answer(request, { timelineLimit: 1 }),
+      Duplicated: () => Effect.map(answer(request), twiceTold),
+      Reordered: () => Effect.map(answer(request), upsideDown)
     })
 
+  const forgetPositions = Effect.andThen(Effect.sync(() => void world.generation++), changed)
+
   const handle = Effect.fn("Homeserver.handle")(function*(request: HomeserverRequest) {
-    const user = request.accessToken === undefined ? undefined : world.tokens.get(request.accessToken)?.device.userId
-    const { access_token: _, ...query } = request.query
-    const entry: (typeof log)[number] = {
-      time: yield* Clock.currentTimeMillis,
-      method: request.method,
-      path: request.path,
-      query,
-      user,
-      status: undefined,
-      startedAt: ++order,
-      endedAt: undefined
-    }
-    log.push(entry)
+    const user = bearerOf(world, request.accessToken)?.userId
+    const entry = log.begin(yield* Clock.currentTimeMillis, request, user)
     const fault = faults.take(request, user)
     return yield* (fault === undefined ? answer(request) : suffer(fault, request)).pipe(
-      Effect.tap((given) => Effect.sync(() => void (entry.status = given.status))),
-      Effect.ensuring(Effect.sync(() => void (entry.endedAt = ++order)))
+      Effect.tap((given) => Effect.sync(() => entry.answered(given.status))),
+      Effect.ensuring(Effect.sync(entry.ended))
     )
   })
 
   return Homeserver.of({
     serverName: world.serverName,
     handle,
-    requests: Effect.sync(() => log.map((entry) => ({ ...entry }))),
+    requests: Effect.sync(log.entries),
     inject: (fault) => Effect.sync(() => faults.inject(fault)),
+    expose: (weather) => Effect.sync(() => faults.setWeather(weather)),
     clearFaults: Effect.sync(faults.clear),
     signOut: (user, { softLogout = false } = {}) =>
       Effect.sync(() => {
         signOutUser(world, fullUserId(world, user), softLogout ? "soft" : "hard")
         settle(world)
-      }),
-    forgetPositions: Effect.sync(() => void world.generation++),
+      }).pipe(Effect.andThen(changed)),
+    forgetPositions,
     as: (name) =>
-      Effect.sync(() => {
+      Effect.clockWith((clock) => {
         const user = userOf(world, fullUserId(world, name))
-        if (user.password === undefined) registerUser(world, user.userId, "")
-        const { device, token } = signIn(world, user, { displayName: "person" })
-        return makePerson({ answer, accessToken: token, userId: user.userId, deviceId: device.deviceId })
+        if (!isRegistered(user)) registerUser(world, user.userId, "")
+        const { device, token } = signIn(world, user, { displayName: "person" }, clock.currentTimeMillisUnsafe())
+        const person = makePerson({ answer, accessToken: token, userId: user.userId, deviceId: device.deviceId })
+        return Effect.as(changed, person)
       })
   })
-}
+})

@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { Homeserver, type HomeserverAnswer, type HomeserverRequest } from "../Homeserver.ts"
+import { largestUpload } from "./Media.ts"
 
 /** The door cannot be opened: the port is taken, or not ours to take. */
 export class DoorShut extends Schema.TaggedError<DoorShut>()("DoorShut", { port: Schema.Int, detail: Schema.String }) {
@@ -38,10 +39,16 @@ const openDoor: (options: DoorOptions) => Effect.Effect<{ readonly url: string }
     const url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : port}`
     server.on("request", (request, response) => {
       const chunks: Array<Buffer> = []
+      let size = 0
       request.on("error", () => response.destroy())
-      request.on("data", (chunk: Buffer) => chunks.push(chunk))
+      request.on("data", (chunk: Buffer) => {
+        size += chunk.byteLength
+        // Read to its end all the same, but not kept: a client listens when it has spoken.
+        if (size <= largestBody) chunks.push(chunk)
+      })
       request.on("end", () => {
-        const asked = requestOf(request, url, Buffer.concat(chunks).toString())
+        if (size > largestBody) return write(response, tooLarge)
+        const asked = requestOf(request, url, Buffer.concat(chunks))
         if (request.method === "OPTIONS") return write(response, { status: 204, body: "" })
         if (asked === undefined) return write(response, notJson)
         const fiber = run(homeserver.handle(asked))
@@ -65,21 +72,27 @@ const close = (server: Server): Effect.Effect<void> =>
     server.closeAllConnections()
   })
 
+/** Bytes: an upload of the largest size, or anything else. */
+const largestBody = largestUpload + 1
+
+const tooLarge: HomeserverAnswer = { status: 413, body: { errcode: "M_TOO_LARGE", error: "Request body is too large" } }
 const notJson: HomeserverAnswer = { status: 400, body: { errcode: "M_NOT_JSON", error: "Content not JSON." } }
 const failed: HomeserverAnswer = { status: 500, body: { errcode: "M_UNKNOWN", error: "Internal server error" } }
 
 /** The request as the model takes it; undefined when the body is no JSON. */
-const requestOf = (request: IncomingMessage, baseUrl: string, text: string): HomeserverRequest | undefined => {
+const requestOf = (request: IncomingMessage, baseUrl: string, bytes: Buffer): HomeserverRequest | undefined => {
   const { pathname, searchParams } = new URL(request.url ?? "/", baseUrl)
   const query = Object.fromEntries(searchParams)
   const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1]
+  const isUpload = /^\/_matrix\/media\/\w+\/upload$/.test(pathname)
   try {
-    const body: unknown = text === "" ? undefined : JSON.parse(text)
+    const body: unknown = isUpload ? bytes : bytes.length === 0 ? undefined : JSON.parse(bytes.toString())
     return {
       method: request.method ?? "GET",
       path: pathname,
       query,
       body,
+      ...(isUpload ? { contentType: request.headers["content-type"] } : {}),
       accessToken: bearer ?? query["access_token"],
       baseUrl
     }
@@ -98,13 +111,13 @@ const crossOrigin = {
 const write = (response: ServerResponse, answer: HomeserverAnswer): void => {
   if (response.destroyed || response.writableEnded) return
   if (answer.broken === "reset") return void response.socket?.resetAndDestroy()
-  const isText = typeof answer.body === "string"
+  const isWritten = typeof answer.body === "string" || answer.body instanceof Uint8Array
   const status = answer.broken === "stalled" ? 200 : answer.status
   response.writeHead(status, {
-    "content-type": isText ? "text/plain" : "application/json",
+    "content-type": isWritten ? "text/plain" : "application/json",
     ...crossOrigin,
     ...answer.headers
   })
   if (answer.broken === "stalled") return void response.write("{\"")
-  response.end(isText ? answer.body : JSON.stringify(answer.body))
+  response.end(isWritten ? answer.body : JSON.stringify(answer.body))
 }

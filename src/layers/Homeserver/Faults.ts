@@ -1,4 +1,4 @@
-/** Faults that a test scripts: which requests they befall, how often, and what happens then. */
+/** Faults that a test scripts or leaves to chance: which requests they befall, how often, and what happens then. */
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import type { HomeserverRequest } from "./Router.ts"
@@ -17,6 +17,18 @@ export type FaultEffect = Data.TaggedEnum<{
   Stalled: {}
   /** It is carried out after a time. */
   Delay: { readonly time: Duration.Input }
+  /** It is carried out by a server whose clock goes wrong by so much: `origin_server_ts` tells. */
+  ClockSkew: { readonly by: Duration.Input; readonly behind?: boolean }
+  /** Its token ends first: softly, so that the device may sign in again, or hard, which deletes the device. */
+  SignedOut: { readonly softLogout: boolean }
+  /** Every sync token given out so far is unknown from now on, that of this request too. */
+  ForgottenPositions: {}
+  /** Of `/sync`: a room tells no more than its newest event, as after a gap (`limited`, `prev_batch`). */
+  Gap: {}
+  /** Of `/sync`: every event of every timeline comes twice. */
+  Duplicated: {}
+  /** Of `/sync`: the rooms come in the opposite order. */
+  Reordered: {}
 }>
 export const FaultEffect = Data.taggedEnum<FaultEffect>()
 
@@ -34,12 +46,16 @@ export interface Fault {
   readonly effect: FaultEffect
 }
 
-/** 429 as Synapse says it. `retryAfterMs` is in milliseconds. */
-export const rateLimited = (retryAfterMs: number): FaultEffect =>
+/** 429 as Synapse says it. `retryAfterMs` is in milliseconds; without it the client is left to guess. */
+export const rateLimited = (retryAfterMs?: number): FaultEffect =>
   FaultEffect.Answer({
     status: 429,
-    body: { errcode: "M_LIMIT_EXCEEDED", error: "Too Many Requests", retry_after_ms: retryAfterMs },
-    retryAfter: Math.ceil(retryAfterMs / 1000)
+    body: {
+      errcode: "M_LIMIT_EXCEEDED",
+      error: "Too Many Requests",
+      ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs })
+    },
+    ...(retryAfterMs === undefined ? {} : { retryAfter: Math.ceil(retryAfterMs / 1000) })
   })
 
 export const serverError = (status = 500): FaultEffect =>
@@ -57,8 +73,13 @@ const befalls = (fault: Fault, request: HomeserverRequest, user: string | undefi
   (fault.path === undefined ||
     (typeof fault.path === "string" ? request.path.includes(fault.path) : fault.path.test(request.path)))
 
+/** What decides, request by request, beside the faults that are injected one by one. */
+export type Weather = (request: HomeserverRequest, user: string | undefined) => FaultEffect | undefined
+
 export interface Faults {
   readonly inject: (fault: Fault) => void
+  /** From now on chance has its say where no injected fault does. */
+  readonly setWeather: (weather: Weather) => void
   readonly clear: () => void
   /** What befalls this request: the first fault injected that matches it. Uses it up. */
   readonly take: (request: HomeserverRequest, user: string | undefined) => FaultEffect | undefined
@@ -66,10 +87,15 @@ export interface Faults {
 
 export const makeFaults = (): Faults => {
   let armed: Array<Armed> = []
+  let weather: Weather | undefined
   return {
     inject: (fault) => void armed.push({ fault, skip: fault.skip ?? 0, left: fault.count ?? 1 }),
+    setWeather: (next) => {
+      weather = next
+    },
     clear: () => {
       armed = []
+      weather = undefined
     },
     take: (request, user) => {
       for (const one of armed) {
@@ -82,7 +108,7 @@ export const makeFaults = (): Faults => {
         if (one.left <= 0) armed = armed.filter((other) => other !== one)
         return one.fault.effect
       }
-      return undefined
+      return weather?.(request, user)
     }
   }
 }

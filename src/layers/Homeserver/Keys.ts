@@ -24,7 +24,7 @@ export const keyCounts = (device: Device): Json => ({
 })
 
 /** Everybody who shares a room with the user, the user too. */
-const companions = (world: World, user: User): Set<string> => {
+export const companions = (world: World, user: User): Set<string> => {
   const users = new Set([user.userId])
   for (const roomId of user.rooms.keys()) {
     const room = world.rooms.get(roomId)
@@ -86,7 +86,7 @@ export const uploadKeys = (world: World, device: Device, upload: KeyUpload): Jso
 }
 
 /** The keys of the devices asked for: every device of a user for whom the list is empty. */
-export const queryKeys = (world: World, wanted: Readonly<Record<string, ReadonlyArray<string>>>): Json => {
+export const queryDevices = (world: World, wanted: Readonly<Record<string, ReadonlyArray<string>>>): Json => {
   const found: Record<string, Record<string, Json>> = {}
   for (const [userId, deviceIds] of Object.entries(wanted)) {
     const user = world.users.get(userId)
@@ -100,7 +100,7 @@ export const queryKeys = (world: World, wanted: Readonly<Record<string, Readonly
       }
     }
   }
-  return { device_keys: found, failures: {} }
+  return found
 }
 
 /** Hands out one key a device: a one-time key while there are any, then the fallback key. */

@@ -3,8 +3,10 @@
  * every request sees and leaves a whole world; waiting is done at the edge (`Endpoints/Sync.ts`).
  */
 import { createHash } from "node:crypto"
+import type { Backup } from "./Backup.ts"
+import type { Media } from "./Media.ts"
 import type { Refusal } from "./Refusal.ts"
-import { badParam } from "./Refusal.ts"
+import { badParam, tooLarge } from "./Refusal.ts"
 
 export type Json = Readonly<Record<string, unknown>>
 export type Membership = "join" | "invite" | "knock" | "leave" | "ban"
@@ -26,6 +28,8 @@ export interface StoredEvent {
   readonly replaced: StoredEvent | undefined
   /** Whose send this was, so that this device alone sees its transaction id in `unsigned`. */
   readonly sentBy: { readonly device: Device; readonly transaction: string } | undefined
+  /** The events that relate to this one (`m.relates_to`), in order; undefined while there are none. */
+  related: Array<StoredEvent> | undefined
 }
 
 /** Something of the account data that remembers when it was last written. */
@@ -51,8 +55,8 @@ export interface Device {
 
 export interface User {
   readonly userId: string
-  /** Undefined for somebody who was only mentioned, and never registered. */
-  password: string | undefined
+  /** As `hashPassword` makes it. Undefined for somebody who was only mentioned, and never registered. */
+  passwordHash: string | undefined
   displayName: string | undefined
   avatarUrl: string | undefined
   readonly devices: Map<string, Device>
@@ -60,6 +64,10 @@ export interface User {
   readonly accountData: Map<string, Stamped<Json>>
   /** The user's current membership event of every room that was not forgotten. */
   readonly rooms: Map<string, StoredEvent>
+  /** Cross-signing keys by usage: `master`, `self_signing`, `user_signing`. */
+  readonly crossSigning: Map<string, Json>
+  /** Backups of room keys, the oldest first. */
+  readonly backups: Array<Backup>
   /** Every room change that this user may see, in order of position: an incremental sync reads the tail of it. */
   readonly feed: Array<{ readonly position: number; readonly roomId: string }>
   /** Counts everything that may wake a long poll. */
@@ -75,6 +83,8 @@ export interface Room {
   /** Current state by `stateKeyOf(type, state key)`. */
   readonly state: Map<string, StoredEvent>
   readonly joined: Set<string>
+  /** Whether the public room directory shows it. */
+  listed: boolean
   /** By user, then type. */
   readonly accountData: Map<string, Map<string, Stamped<Json>>>
   /** By user, receipt type and thread. */
@@ -90,7 +100,12 @@ export interface Receipt {
   readonly at: number
 }
 
-export type Token = { readonly device: Device; readonly ended: undefined | "soft" | "hard" }
+export interface Token {
+  readonly device: Device
+  ended: undefined | "soft" | "hard"
+  /** Milliseconds since the epoch; undefined for a token that lives until it is ended. */
+  readonly expiresAt: number | undefined
+}
 
 export interface World {
   readonly serverName: string
@@ -100,10 +115,17 @@ export interface World {
   generation: number
   identifiers: number
   readonly users: Map<string, User>
+  /** Access tokens by their digest: neither this world nor a file of it holds one. */
   readonly tokens: Map<string, Token>
+  /** Refresh tokens by their digest. Each serves once. */
+  readonly refreshTokens: Map<string, Device>
+  /** `m.login.token`: the user ids that may sign in with one, once, by its digest. */
+  readonly loginTokens: Map<string, string>
   readonly rooms: Map<string, Room>
   readonly events: Map<string, StoredEvent>
   readonly aliases: Map<string, string>
+  /** Uploaded files by media id. */
+  readonly media: Map<string, Media>
   /** Whose long polls are to be woken when the world is whole again. */
   readonly disturbed: Set<User>
   /** Whose device keys changed, in order of position. */
@@ -117,9 +139,12 @@ export const makeWorld = (serverName: string): World => ({
   identifiers: 0,
   users: new Map(),
   tokens: new Map(),
+  refreshTokens: new Map(),
+  loginTokens: new Map(),
   rooms: new Map(),
   events: new Map(),
   aliases: new Map(),
+  media: new Map(),
   disturbed: new Set(),
   keyChanges: []
 })
@@ -136,13 +161,15 @@ export const userOf = (world: World, userId: string): User => {
   if (known !== undefined) return known
   const user: User = {
     userId,
-    password: undefined,
+    passwordHash: undefined,
     displayName: undefined,
     avatarUrl: undefined,
     devices: new Map(),
     filters: [],
     accountData: new Map(),
     rooms: new Map(),
+    crossSigning: new Map(),
+    backups: [],
     feed: [],
     changes: 0,
     waiters: new Set()
@@ -182,9 +209,19 @@ export interface Draft {
   readonly sentBy?: StoredEvent["sentBy"]
 }
 
+/** Bytes of the content of an event. With the rest of the event it stays below the 65,536 of the specification. */
+const largestContent = 64_000
+
+/** A copy that nobody else holds. An event that is too large is refused as Synapse does. */
+const contentOf = (content: Json): Json => {
+  const text = JSON.stringify(content)
+  if (text.length > largestContent / 3 && Buffer.byteLength(text) > largestContent) throw tooLarge("event too large")
+  return JSON.parse(text)
+}
+
 /** Adds an event to a room without asking whether it is allowed, and tells everyone who may see it. */
 export const append = (world: World, room: Room, draft: Draft, now: number): StoredEvent => {
-  const key = draft.stateKey === undefined ? undefined : stateKeyOf(draft.type, draft.stateKey)
+  const content = contentOf(draft.content)
   const event: StoredEvent = {
     position: ++world.position,
     eventId: `$${freshOpaque(world, "event")}`,
@@ -193,14 +230,26 @@ export const append = (world: World, room: Room, draft: Draft, now: number): Sto
     sender: draft.sender,
     sentAt: now,
     stateKey: draft.stateKey,
-    content: structuredClone(draft.content),
+    content,
     redactedBecause: undefined,
-    replaced: key === undefined ? undefined : room.state.get(key),
-    sentBy: draft.sentBy
+    replaced: replacedBy(room, draft),
+    sentBy: draft.sentBy,
+    related: undefined
   }
+  for (const userId of record(world, room, event)) announce(world, room, userId)
+  return event
+}
+
+/** The state event whose place a new one of this type and state key takes. */
+export const replacedBy = (room: Room, { stateKey, type }: Pick<Draft, "type" | "stateKey">): StoredEvent | undefined =>
+  stateKey === undefined ? undefined : room.state.get(stateKeyOf(type, stateKey))
+
+/** Enters an event into everything that is kept of a room; who may see it is the result. */
+export const record = (world: World, room: Room, event: StoredEvent): ReadonlySet<string> => {
   room.events.push(event)
   world.events.set(event.eventId, event)
-  if (key !== undefined) room.state.set(key, event)
+  relate(world, event)
+  if (event.stateKey !== undefined) room.state.set(stateKeyOf(event.type, event.stateKey), event)
   const audience = new Set(room.joined)
   if (event.type === "m.room.member" && event.stateKey !== undefined) {
     audience.add(event.stateKey)
@@ -208,8 +257,21 @@ export const append = (world: World, room: Room, draft: Draft, now: number): Sto
     if (event.content["membership"] === "join") room.joined.add(event.stateKey)
     else room.joined.delete(event.stateKey)
   }
-  for (const userId of audience) announce(world, room, userId)
-  return event
+  return audience
+}
+
+/** What an event says of its relation to another (`m.relates_to`). */
+export const relationOf = (event: StoredEvent): { readonly type: string; readonly to: string } | undefined => {
+  const relation = event.content["m.relates_to"]
+  if (typeof relation !== "object" || relation === null) return undefined
+  if (!("rel_type" in relation) || !("event_id" in relation)) return undefined
+  const { event_id: to, rel_type: type } = relation
+  return typeof type === "string" && typeof to === "string" ? { type, to } : undefined
+}
+
+const relate = (world: World, event: StoredEvent): void => {
+  const parent = world.events.get(relationOf(event)?.to ?? "")
+  if (parent?.roomId === event.roomId) (parent.related ??= []).push(event)
 }
 
 export const openRoom = (world: World, roomId: string, version: string): Room => {
@@ -219,6 +281,7 @@ export const openRoom = (world: World, roomId: string, version: string): Room =>
     events: [],
     state: new Map(),
     joined: new Set(),
+    listed: false,
     accountData: new Map(),
     receipts: new Map(),
     typing: { position: 0, value: new Map() }

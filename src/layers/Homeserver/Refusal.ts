@@ -20,3 +20,5 @@ export class Refusal extends Error {
 export const forbidden = (error: string): Refusal => new Refusal(403, "M_FORBIDDEN", error)
 export const notFound = (error: string): Refusal => new Refusal(404, "M_NOT_FOUND", error)
 export const badParam = (errcode: string, error: string): Refusal => new Refusal(400, errcode, error)
+export const tooLarge = (error: string): Refusal => new Refusal(413, "M_TOO_LARGE", error)
+export const missingParam = (error: string): Refusal => new Refusal(400, "M_MISSING_PARAM", error)

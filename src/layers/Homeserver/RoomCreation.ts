@@ -28,6 +28,9 @@ export type CreateRoom = typeof CreateRoom.Type
 /** The version of a new room. 11 is the last one whose room ids name the server. */
 export const defaultRoomVersion = "11"
 
+/** Those whose rules are the ones of this model. */
+export const roomVersions = ["10", defaultRoomVersion]
+
 const newRoomId = (world: World): string => `!${freshOpaque(world, "room").slice(0, 18)}:${world.serverName}`
 
 const powerLevels = (creator: string, trusted: ReadonlyArray<string>, override: Json): Json => ({
@@ -59,11 +62,15 @@ export const createRoom = (world: World, creator: string, options: CreateRoom, n
   const invited = options.invite ?? []
   const alias = options.room_alias_name === undefined ? undefined : `#${options.room_alias_name}:${world.serverName}`
   if (alias !== undefined && world.aliases.has(alias)) throw badParam("M_ROOM_IN_USE", "Room alias already taken")
+  if (options.room_version !== undefined && !roomVersions.includes(options.room_version)) {
+    throw badParam("M_UNSUPPORTED_ROOM_VERSION", "Your homeserver does not support this room version")
+  }
 
   const room = openRoom(world, newRoomId(world), options.room_version ?? defaultRoomVersion)
   const put = (type: string, content: Json, stateKey = "") =>
     append(world, room, { type, sender: creator, stateKey, content }, now)
 
+  room.listed = options.visibility === "public"
   put("m.room.create", { ...options.creation_content, room_version: room.version })
   // The creator's join passes no rule: there are no join rules yet.
   const { avatarUrl, displayName } = world.users.get(creator) ?? {}

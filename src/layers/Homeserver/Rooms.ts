@@ -143,6 +143,25 @@ const requireLevelsWithin = (room: Room, sender: string, next: Json): void => {
   }
 }
 
+// --- joining
+
+export const joinRuleOf = (room: Room): string => {
+  const rule = stateContent(room, "m.room.join_rules")["join_rule"]
+  return typeof rule === "string" ? rule : "invite"
+}
+
+/** Whether somebody may come in without an invite: the room is public, or lets the members of another one in. */
+export const mayJoin = (world: World, room: Room, userId: string): boolean => {
+  const rule = joinRuleOf(room)
+  if (rule !== "restricted" && rule !== "knock_restricted") return rule === "public"
+  const allow = stateContent(room, "m.room.join_rules")["allow"]
+  return Array.isArray(allow) &&
+    allow.some((entry: unknown) =>
+      typeof entry === "object" && entry !== null && "room_id" in entry &&
+      world.rooms.get(String(entry.room_id))?.joined.has(userId) === true
+    )
+}
+
 // --- sending
 
 /** Appends an event that anybody may ask for: every rule but those of membership, which `setMembership` has. */
@@ -159,7 +178,7 @@ export const send = (world: World, room: Room, draft: Draft, now: number): Store
 export interface MembershipChange {
   readonly sender: string
   readonly target: string
-  readonly action: "join" | "leave" | "invite" | "kick" | "ban" | "unban"
+  readonly action: "join" | "leave" | "invite" | "knock" | "kick" | "ban" | "unban"
   readonly reason?: string | undefined
   readonly more?: Json
 }
@@ -174,10 +193,17 @@ export const setMembership = (world: World, room: Room, change: MembershipChange
   switch (action) {
     case "join": {
       if (standing === "ban") throw forbidden(`${target} is banned from the room`)
-      const open = stateContent(room, "m.room.join_rules")["join_rule"] === "public"
-      if (standing !== "join" && standing !== "invite" && !open) throw forbidden("You are not invited to this room.")
+      if (standing !== "join" && standing !== "invite" && !mayJoin(world, room, target)) {
+        throw forbidden("You are not invited to this room.")
+      }
       break
     }
+    case "knock":
+      if (!joinRuleOf(room).startsWith("knock")) throw forbidden("You don't have permission to knock")
+      if (standing === "ban" || standing === "join" || standing === "invite") {
+        throw forbidden(`${target} cannot knock: ${standing}`)
+      }
+      break
     case "leave":
       if (standing === "ban" || (standing === "leave" && stateEvent(room, "m.room.member", target) === undefined)) {
         throw forbidden(`User ${target} not in room ${room.roomId}`)
@@ -216,7 +242,7 @@ export const setMembership = (world: World, room: Room, change: MembershipChange
     stateKey: target,
     content: {
       membership,
-      ...(membership === "join" || membership === "invite" ? profileOf(profile) : {}),
+      ...(membership === "join" || membership === "invite" || membership === "knock" ? profileOf(profile) : {}),
       ...(change.reason === undefined ? {} : { reason: change.reason }),
       ...change.more
     }

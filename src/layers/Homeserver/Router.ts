@@ -11,8 +11,10 @@ export interface HomeserverRequest {
   readonly method: string
   readonly path: string
   readonly query: Readonly<Record<string, string>>
-  /** Decoded JSON; undefined for a request without a body. */
+  /** Decoded JSON, or the bytes of an upload; undefined for a request without a body. */
   readonly body: unknown
+  /** Of an upload. */
+  readonly contentType?: string | undefined
   readonly accessToken: string | undefined
   /** The base URL that the client came by, for `/.well-known/matrix/client`; by default one of the server's name. */
   readonly baseUrl?: string | undefined
@@ -21,7 +23,7 @@ export interface HomeserverRequest {
 export interface HomeserverAnswer {
   /** 0 when no answer came: see `broken`. */
   readonly status: number
-  /** JSON, or a string when the headers say so. */
+  /** JSON, or a string or bytes when the headers say so. */
   readonly body: unknown
   readonly headers?: Readonly<Record<string, string>>
   /**
@@ -39,6 +41,8 @@ export interface Visit {
   readonly params: Readonly<Record<string, string>>
   /** Milliseconds since the epoch. */
   readonly now: number
+  /** At most so many events of a room in an answer of `/sync`, whatever the client asks for: a fault may say so. */
+  readonly timelineLimit?: number | undefined
 }
 
 /** A visit by somebody who is signed in. */
@@ -83,7 +87,7 @@ const ruled = <A>(world: World, rule: () => A): Effect.Effect<A, Refusal> =>
   })
 
 const signedIn = (visit: Visit): Call => {
-  const device = authenticate(visit.world, visit.request.accessToken)
+  const device = authenticate(visit.world, visit.request.accessToken, visit.now)
   return { ...visit, device, user: userOf(visit.world, device.userId) }
 }
 
@@ -120,6 +124,17 @@ export const route = (method: string, path: string, rule: (call: Call) => Body):
   path,
   run: (visit) => ruled(visit.world, () => ok(rule(signedIn(visit))))
 })
+
+/** An endpoint for everybody that answers a file. */
+export const openFile = (method: string, path: string, rule: (visit: Visit) => HomeserverAnswer): Route => ({
+  method,
+  path,
+  run: (visit) => ruled(visit.world, () => rule(visit))
+})
+
+/** An endpoint that answers a file to those who are signed in. */
+export const routeFile = (method: string, path: string, rule: (call: Call) => HomeserverAnswer): Route =>
+  openFile(method, path, (visit) => rule(signedIn(visit)))
 
 /** An endpoint for those who are signed in, with a body. */
 export const routeBody = <S extends Schema.ConstraintDecoder<unknown>>(
@@ -159,10 +174,14 @@ interface Entry {
   readonly segments: ReadonlyArray<string>
 }
 
-export type Routes = (
-  method: string,
-  path: string
-) => { readonly route: Route; readonly params: Record<string, string> } | undefined
+export interface Routes {
+  readonly find: (
+    method: string,
+    path: string
+  ) => { readonly route: Route; readonly params: Record<string, string> } | undefined
+  /** Whether the path is known, and only the method is not. */
+  readonly knows: (path: string) => boolean
+}
 
 /** Looks routes up by method and path. `r0` is the name that `v3` had before version 1.1 of the specification. */
 export const makeRoutes = (table: ReadonlyArray<Route>): Routes => {
@@ -172,14 +191,16 @@ export const makeRoutes = (table: ReadonlyArray<Route>): Routes => {
     const shape = `${route.method} ${segments.length}`
     byShape.set(shape, [...byShape.get(shape) ?? [], { route, segments }])
   }
-  return (method, path) => {
-    const segments = path.replace("/_matrix/client/r0/", "/_matrix/client/v3/").split("/")
+  const find: Routes["find"] = (method, path) => {
+    const segments = path.replace(/^(\/_matrix\/(?:client|media))\/r0\//, "$1/v3/").split("/")
     for (const entry of byShape.get(`${method} ${segments.length}`) ?? []) {
       const params = match(entry.segments, segments)
       if (params !== undefined) return { route: entry.route, params }
     }
     return undefined
   }
+  const methods = ["GET", "PUT", "POST", "DELETE"]
+  return { find, knows: (path) => methods.some((method) => find(method, path) !== undefined) }
 }
 
 const match = (pattern: ReadonlyArray<string>, segments: ReadonlyArray<string>): Record<string, string> | undefined => {

@@ -40,6 +40,8 @@ export interface SyncOptions {
   /** `org.matrix.msc4222.use_state_after`: the state at the end of the timeline, under another name. */
   readonly stateAfter: boolean
   readonly filter: Filter
+  /** At most so many events of a room, whatever the filter wants. */
+  readonly timelineLimit?: number | undefined
 }
 
 export interface SyncAnswer {
@@ -52,6 +54,7 @@ export const sync = (world: World, user: User, device: Device, options: SyncOpti
   const view: View = { world, user, device, options, now }
   const join: Record<string, Json> = {}
   const invite: Record<string, Json> = {}
+  const knock: Record<string, Json> = {}
   const leave: Record<string, Json> = {}
   for (const roomId of candidates(view)) {
     const room = world.rooms.get(roomId)
@@ -68,6 +71,7 @@ export const sync = (world: World, user: User, device: Device, options: SyncOpti
         if (changed) invite[roomId] = { invite_state: { events: inviteState(room, own) } }
         break
       case "knock":
+        if (changed) knock[roomId] = { knock_state: { events: inviteState(room, own) } }
         break
       default:
         if (changed && (options.since !== undefined || options.filter.room?.include_leave === true)) {
@@ -82,6 +86,7 @@ export const sync = (world: World, user: User, device: Device, options: SyncOpti
   const rooms = {
     ...(isEmpty(join) ? {} : { join }),
     ...(isEmpty(invite) ? {} : { invite }),
+    ...(isEmpty(knock) ? {} : { knock }),
     ...(isEmpty(leave) ? {} : { leave })
   }
   return {
@@ -151,23 +156,39 @@ const leftSection = (view: View, room: Room, own: StoredEvent): Json => {
 const timelineAndState = (view: View, room: Room, since: number | undefined, span: Span) => {
   const { device, now, options } = view
   const filter = options.filter.room?.timeline ?? {}
-  const page = newest(room, span, filter, pageSize(filter.limit))
+  const page = newest(room, span, filter, Math.min(pageSize(filter.limit), options.timelineLimit ?? Infinity))
   const start = page.events[0]?.position ?? span.upTo + 1
   const stateEnd = options.stateAfter ? span.upTo : start - 1
   const full = since === undefined || options.fullState
-  const acceptState = accepts(options.filter.room?.state ?? {})
-  const state = (full ? stateAt(room, stateEnd) : stateChanges(room, { after: since, upTo: stateEnd })).filter(
-    acceptState
-  )
+  const stateFilter = options.filter.room?.state ?? {}
+  const changes = full ? stateAt(room, stateEnd) : stateChanges(room, { after: since, upTo: stateEnd })
+  const lazy = stateFilter.lazy_load_members === true ? speakers(view, room, page.events, stateEnd, full) : undefined
+  const wanted = lazy === undefined
+    ? changes
+    : [...changes.filter((event) => event.type !== "m.room.member" || !full), ...lazy]
+  const state = [...new Set(wanted)].filter(accepts(stateFilter))
   const render = (event: StoredEvent) => syncEvent(event, device, now)
   return {
-    events: page.events.length + state.length,
+    // Members that come along with what they said are no news of their own.
+    events: page.events.length + changes.filter(accepts(stateFilter)).length,
     section: {
       timeline: { events: page.events.map(render), limited: page.more, prev_batch: timelineToken(start - 1) },
       [options.stateAfter ? "org.matrix.msc4222.state_after" : "state"]: { events: state.map(render) }
     }
   }
 }
+
+/** The members that a client needs for a timeline when it loads them lazily: who spoke, and at first the user. */
+const speakers = (
+  { user }: View,
+  room: Room,
+  events: ReadonlyArray<StoredEvent>,
+  stateEnd: number,
+  full: boolean
+): ReadonlyArray<StoredEvent> =>
+  [...new Set([...events.map(({ sender }) => sender), ...(full ? [user.userId] : [])])].flatMap((userId) =>
+    asOf(stateEvent(room, "m.room.member", userId), stateEnd) ?? []
+  )
 
 const stateChanges = (room: Room, span: Span): Array<StoredEvent> => {
   const changes = new Map<string, StoredEvent>()

@@ -1,9 +1,15 @@
 /** Reading events: as a client sees them, filtered, and page by page. */
 import * as Schema from "effect/Schema"
 import { type Device, type Json, type Room, type Span, type StoredEvent, within } from "./Model.ts"
+import { aggregationsOf } from "./Relations.ts"
 
-/** An event as `device` sees it. `age` is in milliseconds. */
-export const clientEvent = (event: StoredEvent, device: Device, now: number): Json => ({
+/** An event as `device` sees it, with what is bundled from the events about it. `age` is in milliseconds. */
+export const clientEvent = (event: StoredEvent, device: Device, now: number): Json => {
+  const relations = aggregationsOf(event, device.userId, (child) => bareEvent(child, device, now, {}))
+  return bareEvent(event, device, now, relations === undefined ? {} : { "m.relations": relations })
+}
+
+const bareEvent = (event: StoredEvent, device: Device, now: number, more: Json): Json => ({
   event_id: event.eventId,
   type: event.type,
   room_id: event.roomId,
@@ -25,7 +31,8 @@ export const clientEvent = (event: StoredEvent, device: Device, now: number): Js
       }),
     ...(event.redactedBecause === undefined
       ? {}
-      : { redacted_because: clientEvent(event.redactedBecause, device, now) })
+      : { redacted_because: bareEvent(event.redactedBecause, device, now, {}) }),
+    ...more
   }
 })
 
@@ -53,18 +60,23 @@ export const EventFilter = Schema.Struct({
   senders: Names,
   not_senders: Names,
   rooms: Names,
-  not_rooms: Names
+  not_rooms: Names,
+  contains_url: Schema.optional(Schema.Boolean),
+  lazy_load_members: Schema.optional(Schema.Boolean)
 })
 export type EventFilter = typeof EventFilter.Type
 
 const matches = (pattern: string, type: string): boolean =>
   pattern === type || (pattern.endsWith("*") && type.startsWith(pattern.slice(0, -1)))
 
-export const accepts = (filter: EventFilter) => (event: { readonly type: string; readonly sender?: string }): boolean =>
-  filter.types?.some((pattern) => matches(pattern, event.type)) !== false &&
-  filter.not_types?.some((pattern) => matches(pattern, event.type)) !== true &&
-  (event.sender === undefined ||
-    (filter.senders?.includes(event.sender) !== false && filter.not_senders?.includes(event.sender) !== true))
+export const accepts =
+  (filter: EventFilter) =>
+  (event: { readonly type: string; readonly sender?: string; readonly content?: Json }): boolean =>
+    filter.types?.some((pattern) => matches(pattern, event.type)) !== false &&
+    filter.not_types?.some((pattern) => matches(pattern, event.type)) !== true &&
+    (event.sender === undefined ||
+      (filter.senders?.includes(event.sender) !== false && filter.not_senders?.includes(event.sender) !== true)) &&
+    (filter.contains_url === undefined || filter.contains_url === (typeof event.content?.["url"] === "string"))
 
 export const acceptsRoom = (filter: Pick<EventFilter, "rooms" | "not_rooms">, roomId: string): boolean =>
   filter.rooms?.includes(roomId) !== false && filter.not_rooms?.includes(roomId) !== true

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Homeserver } from "../../../src/layers/Homeserver.ts"
-import { caller, dig, text } from "./Caller.ts"
+import { caller, dig, list, text } from "./Caller.ts"
 
 const world = Homeserver.layer({ users: [{ name: "bot", password: "open sesame" }] })
 
@@ -19,7 +19,10 @@ describe("signing in", () => {
       const versions = yield* call("GET", "/_matrix/client/versions")
       assert.include(JSON.stringify(versions.body), "v1.11")
       const flows = yield* call("GET", "/login")
-      assert.deepStrictEqual(flows.body, { flows: [{ type: "m.login.password" }] })
+      assert.deepStrictEqual(list(flows.body, "flows").map((flow) => dig(flow, "type")), [
+        "m.login.password",
+        "m.login.token"
+      ])
       const known = yield* call("GET", "/.well-known/matrix/client")
       assert.strictEqual(dig(known.body, "m.homeserver", "base_url"), "http://homing.test")
     }).pipe(Effect.provide(world)))

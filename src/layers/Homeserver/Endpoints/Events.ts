@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { announce, type Json, positionOfToken, type Room, type StoredEvent, timelineToken } from "../Model.ts"
 import { badParam, forbidden, notFound } from "../Refusal.ts"
-import { horizonOf, redact, requireJoined, roomOf, send, stateAt } from "../Rooms.ts"
+import { horizonOf, redact, requireJoined, roomOf, send, stateAt, stateEvent } from "../Rooms.ts"
 import { at, type Call, route, routeBody } from "../Router.ts"
 import { clientEvent, EventFilter, newest, oldest, pageSize } from "../Timeline.ts"
 
@@ -26,12 +26,12 @@ const draftOf = (call: Call, type: string, content: Json) => ({
 })
 
 /** A room that the caller may look into, and how far. */
-const visible = (call: Call): { readonly room: Room; readonly horizon: number } => {
+export const visible = (call: Call): { readonly room: Room; readonly horizon: number } => {
   const room = roomOf(call.world, at(call).room)
   return { room, horizon: horizonOf(call.world, room, call.user.userId) }
 }
 
-const visibleEvent = (call: Call): StoredEvent => {
+export const visibleEvent = (call: Call): StoredEvent => {
   const { horizon, room } = visible(call)
   const event = call.world.events.get(at(call).event)
   if (event === undefined || event.roomId !== room.roomId || event.position > horizon) {
@@ -48,8 +48,8 @@ const filterOf = (text: string | undefined): EventFilter => {
   return filter.success
 }
 
-const limitOf = (call: Call): number => {
-  const limit = Number(call.request.query["limit"] ?? "10")
+export const limitOf = (call: Call, otherwise = 10): number => {
+  const limit = Number(call.request.query["limit"] ?? otherwise)
   if (!Number.isInteger(limit) || limit < 0) throw badParam("M_INVALID_PARAM", "limit must be a whole number")
   return pageSize(limit)
 }
@@ -73,9 +73,16 @@ const messages = (call: Call): Json => {
   return {
     start: query["from"] ?? timelineToken(from),
     ...(hasMore ? { end: timelineToken(backwards ? last.position - 1 : last.position) } : {}),
-    chunk: ordered.map((event) => clientEvent(event, device, now))
+    chunk: ordered.map((event) => clientEvent(event, device, now)),
+    ...(filter.lazy_load_members === true
+      ? { state: membersOf(room, ordered).map((event) => clientEvent(event, device, now)) }
+      : {})
   }
 }
+
+/** The present member events of those who sent these events. */
+const membersOf = (room: Room, events: ReadonlyArray<StoredEvent>): ReadonlyArray<StoredEvent> =>
+  [...new Set(events.map(({ sender }) => sender))].flatMap((sender) => stateEvent(room, "m.room.member", sender) ?? [])
 
 const context = (call: Call): Json => {
   const { device, now } = call
@@ -143,7 +150,21 @@ const setReadMarkers = (call: Call, body: typeof ReadMarkers.Type): Json => {
   return {}
 }
 
+/** Tags are room account data of type `m.tag` by another way. */
+const tagsOf = (call: Call): { readonly tags: Json } => {
+  const stored = call.world.rooms.get(at(call).room)?.accountData.get(ownData(call).user.userId)?.get("m.tag")?.value
+  const tags = stored?.["tags"]
+  return { tags: typeof tags === "object" && tags !== null ? Object.fromEntries(Object.entries(tags)) : {} }
+}
+
+const changeTags = (call: Call, change: Json): Json => {
+  const { [at(call).name]: _, ...others } = tagsOf(call).tags
+  setRoomAccountData(call, roomOf(call.world, at(call).room), "m.tag", { tags: { ...others, ...change } })
+  return {}
+}
+
 const rooms = "/_matrix/client/v3/rooms/{roomId}"
+const tags = "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags"
 
 export const eventRoutes = [
   routeBody(
@@ -179,6 +200,9 @@ export const eventRoutes = [
     setRoomAccountData(ownData(call), roomOf(call.world, at(call).room), at(call).type, content)
     return {}
   }),
+  route("GET", `${tags}`, (call) => tagsOf(call)),
+  routeBody("PUT", `${tags}/{name}`, Content, (call, tag) => changeTags(call, { [at(call).name]: tag })),
+  route("DELETE", `${tags}/{name}`, (call) => changeTags(call, {})),
   route("GET", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", (call) => {
     const stored = call.world.rooms.get(at(call).room)?.accountData.get(ownData(call).user.userId)?.get(at(call).type)
     if (stored === undefined) throw notFound("Room account data not found")

@@ -1,8 +1,11 @@
-/** Device keys, to-device messages and key backup. */
+/** Device keys, cross-signing and to-device messages. */
 import * as Schema from "effect/Schema"
-import { claimKeys, queryKeys, sendToDevice, uploadKeys } from "../Keys.ts"
-import { notFound } from "../Refusal.ts"
+import { queryCrossSigning, uploadCrossSigning, uploadSignatures } from "../CrossSigning.ts"
+import { claimKeys, queryDevices, sendToDevice, uploadKeys, usersWithNewKeys } from "../Keys.ts"
+import { positionOfSyncToken } from "../Model.ts"
+import { missingParam } from "../Refusal.ts"
 import { at, route, routeBody } from "../Router.ts"
+import { Auth, confirm } from "./Confirmation.ts"
 
 const Content = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -21,7 +24,11 @@ export const keyRoutes = [
     "POST",
     "/_matrix/client/v3/keys/query",
     Schema.Struct({ device_keys: Schema.Record(Schema.String, Schema.Array(Schema.String)) }),
-    (call, body) => queryKeys(call.world, body.device_keys)
+    ({ user, world }, { device_keys }) => ({
+      device_keys: queryDevices(world, device_keys),
+      ...queryCrossSigning(world, user, Object.keys(device_keys)),
+      failures: {}
+    })
   ),
   routeBody(
     "POST",
@@ -40,7 +47,30 @@ export const keyRoutes = [
       return {}
     }
   ),
-  route("GET", "/_matrix/client/v3/room_keys/version", () => {
-    throw notFound("No current backup version")
+  routeBody(
+    "POST",
+    "/_matrix/client/v3/keys/device_signing/upload",
+    Schema.Struct({
+      auth: Auth,
+      master_key: Schema.optional(Content),
+      self_signing_key: Schema.optional(Content),
+      user_signing_key: Schema.optional(Content)
+    }),
+    (call, body) => {
+      // The first keys need no more than the token; who replaces them must be the user ("Uploading signing keys").
+      if (call.user.crossSigning.has("master")) confirm(call, body.auth)
+      uploadCrossSigning(call.world, call.user, body)
+      return {}
+    }
+  ),
+  routeBody(
+    "POST",
+    "/_matrix/client/v3/keys/signatures/upload",
+    Schema.Record(Schema.String, Schema.Record(Schema.String, Content)),
+    (call, body) => uploadSignatures(call.world, body)
+  ),
+  route("GET", "/_matrix/client/v3/keys/changes", ({ request: { query }, user, world }) => {
+    if (query["from"] === undefined) throw missingParam("from is needed")
+    return { changed: usersWithNewKeys(world, user, positionOfSyncToken(world, query["from"])), left: [] }
   })
 ]

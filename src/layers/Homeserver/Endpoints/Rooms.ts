@@ -1,6 +1,6 @@
 /** Rooms: making them, coming and going, and their state. */
 import * as Schema from "effect/Schema"
-import { type Json, type Room } from "../Model.ts"
+import { type Json, positionOfToken, type Room } from "../Model.ts"
 import { badParam, forbidden, notFound, Refusal } from "../Refusal.ts"
 import { CreateRoom, createRoom, defaultRoomVersion, upgradeRoom } from "../RoomCreation.ts"
 import {
@@ -15,7 +15,7 @@ import {
   stateAt,
   stateEvent
 } from "../Rooms.ts"
-import { at, type Call, open, route, routeBody } from "../Router.ts"
+import { at, type Call, route, routeBody } from "../Router.ts"
 import { clientEvent } from "../Timeline.ts"
 
 const Content = Schema.Record(Schema.String, Schema.Unknown)
@@ -38,6 +38,13 @@ const join = (call: Call, reason: string | undefined): Json => {
   const userId = call.user.userId
   setMembership(call.world, room, { action: "join", sender: userId, target: userId, reason }, call.now)
   return { room_id: roomId }
+}
+
+const knock = (call: Call, reason: string | undefined): Json => {
+  const room = roomOf(call.world, aliased(call, at(call).room))
+  const userId = call.user.userId
+  setMembership(call.world, room, { action: "knock", sender: userId, target: userId, reason }, call.now)
+  return { room_id: room.roomId }
 }
 
 const change = (call: Call, action: MembershipChange["action"], target: string, reason: string | undefined): Json => {
@@ -63,7 +70,8 @@ const actionOf = (room: Room, sender: string, target: string, content: Json): Me
       if (sender !== target) throw forbidden("Cannot force another user to join.")
       return "join"
     case "invite":
-      return "invite"
+    case "knock":
+      return content["membership"]
     case "ban":
       return "ban"
     case "leave":
@@ -85,9 +93,9 @@ const putState = (call: Call, content: Json): Json => {
   return { event_id: setMembership(call.world, room, { action, sender, target: stateKey, more }, call.now).eventId }
 }
 
-const stateOf = (call: Call) => {
+const stateOf = (call: Call, position = Infinity) => {
   const room = roomOf(call.world, at(call).room)
-  return stateAt(room, horizonOf(call.world, room, call.user.userId))
+  return stateAt(room, Math.min(position, horizonOf(call.world, room, call.user.userId)))
 }
 
 const getState = (call: Call): Json => {
@@ -99,9 +107,9 @@ const getState = (call: Call): Json => {
 }
 
 const members = (call: Call): Json => {
-  const { membership, not_membership: not } = call.request.query
+  const { at: token, membership, not_membership: not } = call.request.query
   return {
-    chunk: stateOf(call)
+    chunk: stateOf(call, token === undefined ? undefined : positionOfToken(call.world, token))
       .filter((event) => event.type === "m.room.member")
       .filter((event) => membership === undefined || membershipIn(event) === membership)
       .filter((event) => not === undefined || membershipIn(event) !== not)
@@ -134,6 +142,7 @@ export const roomRoutes = [
     room_id: createRoom(call.world, call.user.userId, body, call.now).roomId
   })),
   routeBody("POST", "/_matrix/client/v3/join/{roomId}", Reason, (call, body) => join(call, body.reason)),
+  routeBody("POST", "/_matrix/client/v3/knock/{roomId}", Reason, (call, body) => knock(call, body.reason)),
   routeBody("POST", `${rooms}/join`, Reason, (call, body) => join(call, body.reason)),
   routeBody("POST", `${rooms}/leave`, Reason, (call, body) => change(call, "leave", call.user.userId, body.reason)),
   routeBody("POST", `${rooms}/invite`, Target, (call, body) => change(call, "invite", body.user_id, body.reason)),
@@ -150,11 +159,6 @@ export const roomRoutes = [
   route("GET", "/_matrix/client/v3/joined_rooms", ({ user, world }) => ({
     joined_rooms: [...user.rooms.keys()].filter((roomId) => world.rooms.get(roomId)?.joined.has(user.userId) === true)
   })),
-  open("GET", "/_matrix/client/v3/directory/room/{name}", (visit) => {
-    const roomId = visit.world.aliases.get(at(visit).name)
-    if (roomId === undefined) throw notFound(`Room alias ${at(visit).name} not found`)
-    return { room_id: roomId, servers: [visit.world.serverName] }
-  }),
   route("GET", `${rooms}/members`, members),
   route("GET", `${rooms}/joined_members`, joinedMembers),
   route("GET", `${rooms}/state`, (call) => stateOf(call).map((event) => clientEvent(event, call.device, call.now))),

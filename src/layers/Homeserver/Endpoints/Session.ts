@@ -1,11 +1,24 @@
-/** Finding the server, signing in and out, and the account itself. */
+/** Finding the server, signing in and out, and the profile. */
 import * as Schema from "effect/Schema"
-import { checkPassword, endDevice, registerUser, signIn } from "../Accounts.ts"
-import { append, fullUserId, type Json, type User, userOf } from "../Model.ts"
+import {
+  checkPassword,
+  endDevice,
+  isRegistered,
+  offerLogin,
+  redeemLogin,
+  refresh,
+  refreshableLifetime,
+  registerUser,
+  type Session,
+  signIn,
+  signOutUser
+} from "../Accounts.ts"
+import { append, fullUserId, type Json, type User } from "../Model.ts"
 import { badParam, forbidden, notFound, Refusal } from "../Refusal.ts"
-import { defaultRoomVersion } from "../RoomCreation.ts"
+import { defaultRoomVersion, roomVersions } from "../RoomCreation.ts"
 import { stateContent } from "../Rooms.ts"
 import { at, type Call, open, openBody, route, routeBody, type Visit } from "../Router.ts"
+import { Auth, confirm } from "./Confirmation.ts"
 
 const Login = Schema.Struct({
   type: Schema.String,
@@ -13,7 +26,10 @@ const Login = Schema.Struct({
   /** Deprecated place of the user. */
   user: Schema.optional(Schema.String),
   password: Schema.optional(Schema.String),
+  /** Of `m.login.token`. */
+  token: Schema.optional(Schema.String),
   device_id: Schema.optional(Schema.String),
+  refresh_token: Schema.optional(Schema.Boolean),
   initial_device_display_name: Schema.optional(Schema.String)
 })
 
@@ -21,24 +37,35 @@ const Register = Schema.Struct({
   username: Schema.optional(Schema.String),
   password: Schema.optional(Schema.String),
   device_id: Schema.optional(Schema.String),
+  refresh_token: Schema.optional(Schema.Boolean),
   initial_device_display_name: Schema.optional(Schema.String),
   inhibit_login: Schema.optional(Schema.Boolean),
   auth: Schema.optional(Schema.Struct({ type: Schema.optional(Schema.String) }))
 })
 
-const newSession = (
-  { world }: Visit,
-  user: User,
-  wish: { readonly device_id?: string | undefined; readonly initial_device_display_name?: string | undefined }
-): Json => {
-  const { device, token } = signIn(world, user, {
+const credentials = ({ refreshToken, token }: Session): Json => ({
+  access_token: token,
+  ...(refreshToken === undefined ? {} : { refresh_token: refreshToken, expires_in_ms: refreshableLifetime })
+})
+
+type Wish = Pick<typeof Login.Type, "device_id" | "initial_device_display_name" | "refresh_token">
+
+const newSession = ({ now, world }: Visit, user: User, wish: Wish): Json => {
+  const session = signIn(world, user, {
     deviceId: wish.device_id,
-    displayName: wish.initial_device_display_name
-  })
-  return { user_id: user.userId, device_id: device.deviceId, access_token: token, home_server: world.serverName }
+    displayName: wish.initial_device_display_name,
+    refreshable: wish.refresh_token
+  }, now)
+  return {
+    user_id: user.userId,
+    device_id: session.device.deviceId,
+    home_server: world.serverName,
+    ...credentials(session)
+  }
 }
 
 const login = (visit: Visit, body: typeof Login.Type): Json => {
+  if (body.type === "m.login.token") return newSession(visit, redeemLogin(visit.world, body.token ?? ""), body)
   if (body.type !== "m.login.password") throw badParam("M_UNKNOWN", `Unknown login type ${body.type}`)
   const name = body.identifier?.user ?? body.user
   if (name === undefined || body.password === undefined) {
@@ -66,7 +93,7 @@ const signOut = ({ device, world }: Call): Json => {
 }
 
 const signOutEverywhere = ({ user, world }: Call): Json => {
-  for (const device of user.devices.values()) endDevice(world, device, "hard")
+  signOutUser(world, user.userId, "hard")
   return {}
 }
 
@@ -97,7 +124,7 @@ const changeProfile = (
 
 const profileOf = (visit: Visit): Json => {
   const user = visit.world.users.get(at(visit).user)
-  if (user?.password === undefined) throw notFound("Profile was not found")
+  if (user === undefined || !isRegistered(user)) throw notFound("Profile was not found")
   return {
     ...(user.displayName === undefined ? {} : { displayname: user.displayName }),
     ...(user.avatarUrl === undefined ? {} : { avatar_url: user.avatarUrl })
@@ -105,6 +132,8 @@ const profileOf = (visit: Visit): Json => {
 }
 
 const pick = (profile: Json, key: string): Json => (key in profile ? { [key]: profile[key] } : {})
+
+const available = Object.fromEntries(roomVersions.map((version) => [version, "stable"]))
 
 const versions = Array.from({ length: 13 }, (_, index) => `v1.${index + 1}`)
 
@@ -116,35 +145,34 @@ export const sessionRoutes = [
   open("GET", "/.well-known/matrix/client", ({ request, world }) => ({
     "m.homeserver": { base_url: request.baseUrl ?? `http://${world.serverName}` }
   })),
-  open("GET", "/_matrix/client/v3/login", () => ({ flows: [{ type: "m.login.password" }] })),
+  open("GET", "/_matrix/client/v3/login", () => ({
+    flows: [{ type: "m.login.password" }, { type: "m.login.token", get_login_token: true }]
+  })),
   openBody("POST", "/_matrix/client/v3/login", Login, login),
   openBody("POST", "/_matrix/client/v3/register", Register, register),
   open("GET", "/_matrix/client/v3/register/available", ({ request, world }) => {
     const user = world.users.get(fullUserId(world, request.query["username"] ?? ""))
-    if (user?.password !== undefined) throw badParam("M_USER_IN_USE", "User ID already taken.")
+    if (isRegistered(user)) throw badParam("M_USER_IN_USE", "User ID already taken.")
     return { available: true }
   }),
-  route("GET", "/_matrix/client/v3/account/whoami", ({ device, user }) => ({
-    user_id: user.userId,
-    device_id: device.deviceId,
-    is_guest: false
-  })),
+  openBody(
+    "POST",
+    "/_matrix/client/v3/refresh",
+    Schema.Struct({ refresh_token: Schema.String }),
+    (visit, body) => credentials(refresh(visit.world, body.refresh_token, visit.now))
+  ),
+  routeBody("POST", "/_matrix/client/v1/login/get_token", Schema.Struct({ auth: Auth }), (call, { auth }) => {
+    confirm(call, auth)
+    return { login_token: offerLogin(call.world, call.user), expires_in_ms: 120_000 }
+  }),
   route("POST", "/_matrix/client/v3/logout", signOut),
   route("POST", "/_matrix/client/v3/logout/all", signOutEverywhere),
-  route("GET", "/_matrix/client/v3/devices", ({ user }) => ({
-    devices: [...user.devices.values()].map((device) => ({
-      device_id: device.deviceId,
-      ...(device.displayName === undefined ? {} : { display_name: device.displayName })
-    }))
-  })),
   route("GET", "/_matrix/client/v3/capabilities", () => ({
     capabilities: {
-      "m.room_versions": { default: defaultRoomVersion, available: { "10": "stable", [defaultRoomVersion]: "stable" } },
-      "m.change_password": { enabled: false }
+      "m.room_versions": { default: defaultRoomVersion, available },
+      "m.change_password": { enabled: true },
+      "m.get_login_token": { enabled: true }
     }
-  })),
-  route("GET", "/_matrix/client/v3/pushrules/", () => ({
-    global: { override: [], content: [], room: [], sender: [], underride: [] }
   })),
   open("GET", "/_matrix/client/v3/profile/{userId}", profileOf),
   open("GET", "/_matrix/client/v3/profile/{userId}/displayname", (visit) => pick(profileOf(visit), "displayname")),
@@ -161,12 +189,7 @@ export const sessionRoutes = [
     Schema.Struct({ avatar_url: Schema.String }),
     (call, body) => changeProfile(call, { avatarUrl: body.avatar_url })
   ),
-  route("GET", "/_matrix/client/v3/voip/turnServer", () => {
-    throw notFound("There is no TURN server")
-  }),
-  route("PUT", "/_matrix/client/v3/presence/{userId}/status", () => ({})),
-  route("GET", "/_matrix/client/v3/presence/{userId}/status", (call) => {
-    userOf(call.world, at(call).user)
-    return { presence: "online" }
-  })
+  route("GET", "/_matrix/client/v3/thirdparty/protocols", () => ({})),
+  // No TURN server: Synapse answers so too.
+  route("GET", "/_matrix/client/v3/voip/turnServer", () => ({}))
 ]

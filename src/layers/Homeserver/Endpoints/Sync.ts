@@ -22,7 +22,8 @@ const filterOf = (user: User, filter: string | undefined): Filter => {
   return decoded.success
 }
 
-const optionsOf = ({ request: { query }, user, world }: Call): SyncOptions => ({
+const optionsOf = ({ request: { query }, timelineLimit, user, world }: Call): SyncOptions => ({
+  timelineLimit,
   since: query["since"] === undefined ? undefined : positionOfSyncToken(world, query["since"]),
   fullState: query["full_state"] === "true",
   stateAfter: query["org.matrix.msc4222.use_state_after"] === "true",
