@@ -20,10 +20,13 @@ const killAt = (wanted: string | undefined) => {
   }
 }
 
-const spanName = Effect.map(Effect.option(Effect.currentSpan), Option.match({
-  onNone: () => "unnamed",
-  onSome: ({ name }) => name
-}))
+const spanName = Effect.map(
+  Effect.option(Effect.currentSpan),
+  Option.match({
+    onNone: () => "unnamed",
+    onSome: ({ name }) => name
+  })
+)
 
 /**
  * Passes a place before an effect, and one after it when it has succeeded, called `name` or as the span around it. The places

@@ -26,6 +26,10 @@ describe("Checkpoint", () => {
         }],
         ignored: [],
         echoes: [],
+        edits: [],
+        redactions: [],
+        answered: [],
+        gaps: [],
         cursor: SyncToken.make("s1")
       }))
       assert.strictEqual(places[0], "Store.inbox.ingest:before")

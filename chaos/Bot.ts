@@ -1,0 +1,49 @@
+import { Deferred, Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
+import { join } from "node:path"
+
+const program = join(import.meta.dirname, "../bin/homing.mjs")
+
+export interface BotOptions {
+  readonly url: string
+  readonly userId: string
+  readonly password: string
+  /** Its working directory, data directory and log are in here; the same for all of its lives. */
+  readonly directory: string
+}
+
+/** How a life of the bot ended; `code` is null when a signal ended it. */
+export interface End {
+  readonly code: number | null
+}
+
+/** One life of the bot: a process like any other. It is killed when the scope closes. */
+export const startBot = Effect.fn("startBot")(function*(options: BotOptions, killAt?: string) {
+  const ended = yield* Deferred.make<End>()
+  const child = yield* Effect.acquireRelease(
+    Effect.sync((): ChildProcess => {
+      const log = openSync(join(options.directory, "bot.log"), "a")
+      const child = spawn(process.execPath, [program, "run"], {
+        cwd: options.directory,
+        env: {
+          PATH: process.env["PATH"] ?? "",
+          HOME: process.env["HOME"] ?? "",
+          HOMING_HOMESERVER_URL: options.url,
+          HOMING_USER_ID: options.userId,
+          HOMING_PASSWORD: options.password,
+          HOMING_DATA_DIR: join(options.directory, "data"),
+          HOMING_LOG_FORMAT: "json",
+          ...(killAt === undefined ? {} : { HOMING_CHAOS_KILL_AT: killAt })
+        },
+        stdio: ["ignore", log, log]
+      })
+      closeSync(log)
+      child.on("exit", (code) => Deferred.doneUnsafe(ended, Effect.succeed({ code })))
+      return child
+    }),
+    (child) => Effect.andThen(Effect.sync(() => child.kill("SIGKILL")), Deferred.await(ended))
+  )
+  const signal = (name: NodeJS.Signals) => Effect.andThen(Effect.sync(() => child.kill(name)), Deferred.await(ended))
+  return { ended: Deferred.await(ended), kill: signal("SIGKILL"), stop: signal("SIGTERM") }
+})

@@ -1,0 +1,97 @@
+import { Effect, Schedule, Schema } from "effect"
+
+/** Speaks to any homeserver: plain requests, and nothing of the bot's own code. */
+export interface Person {
+  readonly userId: string
+  createRoom(options: { readonly name: string; readonly invite: ReadonlyArray<string> }): Effect.Effect<string>
+  invite(room: string, user: string): Effect.Effect<void>
+  join(room: string): Effect.Effect<void>
+  /** Writes once, however often it is asked to with this transaction id. The event id. */
+  write(room: string, transaction: string, content: Readonly<Record<string, unknown>>): Effect.Effect<string>
+  /** Waits until that user is in the room. */
+  sees(room: string, user: string): Effect.Effect<void>
+  /** The homeserver's own record of a room, oldest first. */
+  record(room: string): Effect.Effect<ReadonlyArray<RoomEvent>>
+}
+
+export const RoomEvent = Schema.Struct({
+  event_id: Schema.String,
+  type: Schema.String,
+  sender: Schema.String,
+  content: Schema.Record(Schema.String, Schema.Unknown)
+})
+export type RoomEvent = typeof RoomEvent.Type
+
+const LoggedIn = Schema.Struct({ access_token: Schema.String, user_id: Schema.String })
+const Room = Schema.Struct({ room_id: Schema.String })
+const Sent = Schema.Struct({ event_id: Schema.String })
+const Page = Schema.Struct({ chunk: Schema.Array(RoomEvent), end: Schema.optionalKey(Schema.String) })
+const Members = Schema.Struct({ joined: Schema.Record(Schema.String, Schema.Unknown) })
+const Nothing = Schema.Struct({})
+
+/** A request that has to succeed; it is repeated for a while when it does not, since a busy machine is no finding. */
+const request = <S extends Schema.ConstraintDecoder<unknown>>(
+  shape: S,
+  method: string,
+  url: string,
+  options: { readonly token?: string; readonly body?: unknown }
+): Effect.Effect<S["Type"]> =>
+  Effect.tryPromise(async (signal) => {
+    const response = await fetch(url, {
+      method,
+      headers: {
+        "content-type": "application/json",
+        ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` })
+      },
+      ...(method === "GET" ? {} : { body: JSON.stringify(options.body ?? {}) }),
+      signal
+    })
+    const body: unknown = await response.json()
+    if (!response.ok) throw new Error(`${method} ${url} was answered with ${response.status}: ${JSON.stringify(body)}`)
+    return body
+  }).pipe(
+    Effect.flatMap(Schema.decodeUnknownEffect(shape)),
+    Effect.retry({ times: 5, schedule: Schedule.exponential(200) }),
+    Effect.orDie
+  )
+
+/** Signs a person in. */
+export const signIn = Effect.fn("signIn")(function*(url: string, name: string, password: string) {
+  const api = `${url}/_matrix/client/v3`
+  const { access_token: token, user_id: userId } = yield* request(LoggedIn, "POST", `${api}/login`, {
+    body: { type: "m.login.password", identifier: { type: "m.id.user", user: name }, password }
+  })
+  const inRoom = (room: string, rest: string) => `${api}/rooms/${encodeURIComponent(room)}/${rest}`
+  const post = (to: string, body: unknown = {}) => Effect.asVoid(request(Nothing, "POST", to, { token, body }))
+
+  const person: Person = {
+    userId,
+    createRoom: ({ invite, name }) =>
+      request(Room, "POST", `${api}/createRoom`, { token, body: { preset: "private_chat", name, invite } }).pipe(
+        Effect.map(({ room_id }) => room_id)
+      ),
+    invite: (room, user) => post(inRoom(room, "invite"), { user_id: user }),
+    join: (room) => post(inRoom(room, "join")),
+    write: (room, transaction, content) =>
+      request(Sent, "PUT", inRoom(room, `send/m.room.message/${transaction}`), { token, body: content }).pipe(
+        Effect.map(({ event_id }) => event_id)
+      ),
+    sees: (room, user) =>
+      request(Members, "GET", inRoom(room, "joined_members"), { token }).pipe(
+        Effect.repeat({ until: ({ joined }) => user in joined, schedule: Schedule.spaced(200) }),
+        Effect.asVoid
+      ),
+    record: Effect.fn("record")(function*(room) {
+      const events: Array<RoomEvent> = []
+      let from: string | undefined
+      do {
+        const query = new URLSearchParams({ dir: "f", limit: "100", ...(from === undefined ? {} : { from }) })
+        const page: typeof Page.Type = yield* request(Page, "GET", inRoom(room, `messages?${query}`), { token })
+        events.push(...page.chunk)
+        from = page.chunk.length === 0 ? undefined : page.end
+      } while (from !== undefined)
+      return events
+    })
+  }
+  return person
+})

@@ -1,0 +1,187 @@
+import { Effect, Random } from "effect"
+import { type Fault, FaultEffect, rateLimited, serverError } from "../src/layers/Homeserver/Faults.ts"
+
+/** What a run is asked for. The same options give the same plan; when a process gets how far is the machine's affair. */
+export interface Options {
+  readonly kills: number
+  readonly messages: number
+  readonly rooms: number
+  readonly seed: number
+}
+
+/** What has to come of a message: an echo of it, one reply of any words, or nothing. */
+export type Expected = "echo" | "reply" | "silence"
+
+export interface PlannedMessage {
+  readonly room: number
+  /** Counts from 1 in each room: the order in which they are written and must be answered. */
+  readonly number: number
+  /** One of the people of the room. */
+  readonly from: "owner" | "guest"
+  readonly expected: Expected
+  /** Before it is written. */
+  readonly pauseMillis: number
+}
+
+export interface PlannedRoom {
+  /** A second person is in it, so that only what is addressed to the bot is answered. */
+  readonly guest: boolean
+  /** The round in which the bot is invited; -1 is before the first. */
+  readonly invitedIn: number
+  /** The homeserver refuses the greeting for good. */
+  readonly greetingRefused: boolean
+}
+
+/** How a life of the bot ends. */
+export type Kill =
+  | { readonly _tag: "At"; readonly place: string; readonly times: number }
+  | { readonly _tag: "After"; readonly millis: number }
+
+export interface Round {
+  readonly kill: Kill
+  readonly messages: ReadonlyArray<PlannedMessage>
+  readonly faults: ReadonlyArray<Fault>
+}
+
+export interface Plan {
+  readonly rooms: ReadonlyArray<PlannedRoom>
+  readonly rounds: ReadonlyArray<Round>
+}
+
+const threeOf = (name: string) => [`${name}:before`, `${name}:inside`, `${name}:after`]
+const twoOf = (name: string) => [`${name}:before`, `${name}:after`]
+
+/** Passed by every life that has something to answer. */
+const everyday = [
+  ...twoOf("sync answer"),
+  ...threeOf("Store.inbox.ingest"),
+  ...threeOf("Store.inbox.settle"),
+  ...twoOf("send message"),
+  ...twoOf("Store.outbox.sent"),
+  ...threeOf("Store.reports.append")
+]
+
+/** Passed when somebody renames a chat. */
+const ofRename = [...threeOf("ChatManager.rename"), ...twoOf("write marker"), ...threeOf("ChatManager.markerWritten")]
+
+/** Passed when somebody invites the bot. */
+const ofInvite = [...twoOf("join"), ...twoOf("read room state"), ...threeOf("ChatManager.register")]
+
+/** Passed when the homeserver refuses a message for good. */
+const ofRefusal = twoOf("Store.outbox.dead")
+
+/** Every named commit point. */
+export const places: ReadonlyArray<string> = [...everyday, ...ofRename, ...ofInvite, ...ofRefusal]
+
+const sends = { method: "PUT", path: "/send/" } as const
+const syncs = { method: "GET", path: /\/v3\/sync$/ } as const
+const markers = { method: "PUT", path: "/account_data/" } as const
+const joins = { method: "POST", path: /\/join$/ } as const
+
+const limitedWithoutHint = FaultEffect.Answer({
+  status: 429,
+  body: { errcode: "M_LIMIT_EXCEEDED", error: "Too Many Requests" }
+})
+const gateway = FaultEffect.Html({ status: 502, html: "<html><body>Bad Gateway</body></html>" })
+
+/** What may befall the bot's requests. The lost answer stands twice: it is the one that invites a repetition. */
+const faults: ReadonlyArray<Fault> = [
+  { ...sends, effect: FaultEffect.LostAnswer() },
+  { ...sends, effect: FaultEffect.LostAnswer(), count: 4 },
+  { ...sends, effect: FaultEffect.Reset() },
+  { ...sends, effect: FaultEffect.Stalled() },
+  { ...sends, effect: FaultEffect.Delay({ time: 300 }), count: 5 },
+  { ...sends, effect: rateLimited(300), count: 2 },
+  { ...sends, effect: limitedWithoutHint },
+  { ...sends, effect: serverError(), count: 6 },
+  { ...sends, effect: gateway },
+  { ...syncs, effect: FaultEffect.LostAnswer() },
+  { ...syncs, effect: FaultEffect.Reset() },
+  { ...syncs, effect: FaultEffect.Stalled(), skip: 1 },
+  { ...syncs, effect: FaultEffect.Delay({ time: 200 }) },
+  { ...syncs, effect: rateLimited(200), skip: 1 },
+  { ...syncs, effect: serverError(503), skip: 1 },
+  { ...markers, effect: FaultEffect.LostAnswer() },
+  { ...markers, effect: serverError() },
+  { ...joins, effect: FaultEffect.LostAnswer() },
+  { ...joins, effect: serverError() }
+]
+
+const some = <A, E>(count: number, f: (index: number) => Effect.Effect<A, E>) =>
+  Effect.forEach(Array.from({ length: count }, (_, index) => index), f)
+
+/** Draws the whole run beforehand. */
+export const makePlan = (options: Options): Effect.Effect<Plan> =>
+  draw(options).pipe(Random.withSeed(options.seed), Effect.orDie)
+
+const draw = Effect.fn("Plan.draw")(function*({ kills, messages, rooms }: Options) {
+  // Half of the rooms are there from the start; the bot is invited into the others in between.
+  const early = Math.ceil(rooms / 2)
+  const plannedRooms = Array.from({ length: rooms }, (_, room): PlannedRoom => ({
+    guest: room % 4 === 3,
+    invitedIn: room < early ? -1 : Math.floor((room - early) * kills * 0.7 / (rooms - early)),
+    greetingRefused: room >= early && room % 3 === 2
+  }))
+  const ends = yield* kindsOfEnd(kills, plannedRooms)
+  const numbers = plannedRooms.map(() => 0)
+
+  const write = Effect.fnUntraced(function*(room: number, expected?: Expected) {
+    const guest = plannedRooms[room]?.guest === true
+    const number = numbers[room] = (numbers[room] ?? 0) + 1
+    const message: PlannedMessage = {
+      room,
+      number,
+      from: guest && (yield* Random.nextBoolean) && expected !== "reply" ? "guest" : "owner",
+      expected: expected ?? (guest && (yield* Random.next) < 0.4 ? "silence" : "echo"),
+      pauseMillis: (yield* Random.next) < 0.3 ? yield* Random.nextIntBetween(1, 400) : 0
+    }
+    return message
+  })
+
+  const rounds = yield* some(
+    kills,
+    Effect.fnUntraced(function*(round) {
+      const kill = ends[round] ?? { _tag: "After", millis: 1000 }
+      const share = Math.floor(messages * (round + 1) / kills) - Math.floor(messages * round / kills)
+      const open = plannedRooms.flatMap(({ invitedIn }, room) => invitedIn < round ? [room] : [])
+      // Now and then all of it goes into one room, which leaves gaps in what a sync answer brings of it.
+      const burst = (yield* Random.next) < 0.1 ? yield* Random.choice(open) : undefined
+      const written = yield* some(
+        share,
+        Effect.fnUntraced(function*(index) {
+          const room = burst ?? (yield* Random.choice(open))
+          const renames = index === 0 && kill._tag === "At" && ofRename.includes(kill.place)
+          return yield* write(room, renames ? "reply" : undefined)
+        })
+      )
+      const befalling = (yield* Random.next) < 0.5 ? yield* Random.nextIntBetween(1, 4) : 0
+      const planned: Round = { kill, messages: written, faults: yield* some(befalling, () => Random.choice(faults)) }
+      return planned
+    })
+  )
+  return { rooms: plannedRooms, rounds }
+})
+
+/** Every second life ends at a commit point, the others at any moment. */
+const kindsOfEnd = Effect.fnUntraced(function*(kills: number, rooms: ReadonlyArray<PlannedRoom>) {
+  const anytime = yield* Random.shuffle([...everyday, ...ofRename])
+  const invites = yield* Random.shuffle(ofInvite)
+  const refusals = [...ofRefusal]
+  let [nextAnytime, nextInvite, nextRefusal] = [0, 0, 0]
+  return yield* some(
+    kills,
+    Effect.fnUntraced(function*(round): Effect.fn.Return<Kill> {
+      const invited = rooms.filter(({ invitedIn }) => invitedIn === round)
+      const place = invited.some(({ greetingRefused }) => greetingRefused)
+        ? refusals[nextRefusal++ % refusals.length]
+        : invited.length > 0
+        ? invites[nextInvite++ % invites.length]
+        : round % 2 === 1
+        ? anytime[nextAnytime++ % anytime.length]
+        : undefined
+      if (place === undefined) return { _tag: "After", millis: yield* Random.nextIntBetween(100, 3000) }
+      const oftenPassed = /settle|send message|outbox\.sent/.test(place)
+      return { _tag: "At", place, times: oftenPassed ? yield* Random.nextIntBetween(1, 5) : 1 }
+    })
+  )
+})

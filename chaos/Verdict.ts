@@ -1,0 +1,124 @@
+import type { RoomEvent } from "./People.ts"
+import type { PlannedMessage } from "./Plan.ts"
+
+/** A message that the homeserver took. */
+export interface Question extends PlannedMessage {
+  readonly eventId: string
+  readonly body: string
+}
+
+/** A room as the homeserver remembers it. */
+export interface Testimony {
+  readonly room: number
+  readonly events: ReadonlyArray<RoomEvent>
+  readonly questions: ReadonlyArray<Question>
+  /** Whether the bot was to greet; a greeting that was refused may have got through before. */
+  readonly greeting: "once" | "at most once"
+}
+
+export interface Verdict {
+  readonly sent: number
+  readonly answered: number
+  readonly ignored: number
+  readonly diagnostics: number
+  readonly greetings: number
+  readonly lost: number
+  readonly duplicated: number
+  readonly outOfOrder: number
+  /** What is wrong, in words, one line each. */
+  readonly findings: ReadonlyArray<string>
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null
+
+/** The event that a message replies to. */
+export const repliesTo = ({ content }: RoomEvent): string | undefined => {
+  const relation = content["m.relates_to"]
+  const reply = isRecord(relation) ? relation["m.in_reply_to"] : undefined
+  const id = isRecord(reply) ? reply["event_id"] : undefined
+  return typeof id === "string" ? id : undefined
+}
+
+/** A diagnostic reply is a notice that ends with a reference code. */
+const isDiagnostic = ({ content }: RoomEvent): boolean =>
+  content["msgtype"] === "m.notice" && /\*\*[0-9A-HJKMNP-TV-Z]{8}\*\*/.test(String(content["body"]))
+
+/** Judges by what the rooms hold, and by nothing that the bot says of itself. */
+export const judge = (bot: string, testimonies: ReadonlyArray<Testimony>): Verdict => {
+  const verdict = {
+    sent: 0,
+    answered: 0,
+    ignored: 0,
+    diagnostics: 0,
+    greetings: 0,
+    lost: 0,
+    duplicated: 0,
+    outOfOrder: 0
+  }
+  const findings: Array<string> = []
+  for (const { events, greeting, questions, room } of testimonies) {
+    const said = events.filter(({ sender, type }) => sender === bot && type === "m.room.message")
+    const byQuestion = Map.groupBy(said, repliesTo)
+    verdict.sent += questions.length
+    const find = (what: string) => findings.push(`room ${room}: ${what}`)
+
+    for (const { body, eventId, expected, number } of questions) {
+      const replies = byQuestion.get(eventId) ?? []
+      const [first, ...more] = replies
+      const name = `message ${number} (${eventId})`
+      if (expected === "silence") {
+        if (first === undefined) verdict.ignored++
+        else {
+          verdict.duplicated += replies.length
+          find(`${name} was not for the bot, and has ${replies.length} answers`)
+        }
+        continue
+      }
+      if (first === undefined) {
+        verdict.lost++
+        find(`${name} has no answer`)
+        continue
+      }
+      if (isDiagnostic(first)) {
+        verdict.diagnostics++
+        find(`${name} has a diagnostic: ${String(first.content["body"])}`)
+      } else if (expected === "echo" && first.content["body"] !== body) {
+        verdict.lost++
+        find(`${name} has a wrong answer: ${String(first.content["body"])}`)
+      } else verdict.answered++
+      if (more.length > 0) {
+        verdict.duplicated += more.length
+        find(`${name} has ${replies.length} answers`)
+      }
+    }
+
+    const greetings = byQuestion.get(undefined)?.length ?? 0
+    verdict.greetings += Math.min(greetings, 1)
+    if (greetings > 1) {
+      verdict.duplicated += greetings - 1
+      find(`${greetings} greetings`)
+    }
+    if (greetings === 0 && greeting === "once") {
+      verdict.lost++
+      find("no greeting")
+    }
+
+    const numbers = new Map(questions.map(({ eventId, number }) => [eventId, number]))
+    let latest = 0
+    for (const id of new Set(said.map(repliesTo))) {
+      const number = id === undefined ? undefined : numbers.get(id)
+      if (number === undefined) continue
+      if (number < latest) {
+        verdict.outOfOrder++
+        find(`message ${number} was answered after message ${latest}`)
+      }
+      latest = Math.max(latest, number)
+    }
+  }
+  return { ...verdict, findings }
+}
+
+/** Whether nothing was lost, nothing said twice and nothing out of order. */
+export const isClean = ({ duplicated, lost, outOfOrder }: Verdict): boolean =>
+  lost === 0 && duplicated === 0 && outOfOrder === 0

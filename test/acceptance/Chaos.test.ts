@@ -1,0 +1,17 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { runChaos } from "../../chaos/Chaos.ts"
+import { passed, tableOf } from "../../chaos/Report.ts"
+import { sandbox } from "../../chaos/Target.ts"
+import { temporaryDirectory } from "./Bot.ts"
+
+// The short version of `npm run chaos`, which is for longer runs and for Synapse.
+describe("A bot that is killed again and again", () => {
+  it.live("loses nothing, says nothing twice and keeps the order", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const report = yield* runChaos({ kills: 10, messages: 100, rooms: 4, seed: 1 }, directory)
+      assert.isTrue(passed(report), tableOf(report))
+      assert.isAbove(Object.keys(report.killedAt).length, 3)
+    }).pipe(Effect.provide(sandbox)))
+})
