@@ -1,3 +1,4 @@
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -18,16 +19,18 @@ const botId = `@homing:${serverName}`
 export interface SandboxOptions {
   /** Of the homeserver, on loopback. Any free one by default. */
   readonly port?: number
+  /** How long a line waits for its answer; 10 seconds by default. */
+  readonly patience?: Duration.Input
 }
 
 /**
  * Everything on this machine: a small homeserver in this process, you, and the bot in a process of its own, which can be
  * killed. Nothing is configured, nothing is kept.
  */
-export const sandbox = (options: SandboxOptions) =>
-  beginning(options).pipe(Effect.scoped, Effect.provide(Terminal.layer(complete)))
+export const sandbox = (options: SandboxOptions) => sandboxAt(options).pipe(Effect.provide(Terminal.layer(complete)))
 
-const beginning = Effect.fn("sandbox")(function*(options: SandboxOptions) {
+/** The same at a given terminal. */
+export const sandboxAt = Effect.fn("sandbox")(function*(options: SandboxOptions) {
   // First, so that something is seen at once.
   yield* (yield* Terminal).print(welcome)
   const fs = yield* FileSystem.FileSystem
@@ -35,7 +38,7 @@ const beginning = Effect.fn("sandbox")(function*(options: SandboxOptions) {
     Effect.mapError((error) => new NoPlace({ detail: error.message }))
   )
   yield* conversation(directory).pipe(Effect.provide(world(directory, options)))
-})
+}, Effect.scoped)
 
 /** From the first start of the bot to the end of the input. What a script wrote must all have been answered. */
 const conversation = Effect.fnUntraced(function*(directory: string) {
@@ -58,14 +61,16 @@ const conversation = Effect.fnUntraced(function*(directory: string) {
   yield* Effect.raceAllFirst([talking, bot.broken, talk.follow, terminal.left])
 })
 
-const world = (directory: string, { port = 0 }: SandboxOptions) => {
+const world = (directory: string, { patience = "10 seconds", port = 0 }: SandboxOptions) => {
   const password = randomUUID()
+  const door = Door.layer({ port }).pipe(
+    Layer.catchTag("DoorShut", (shut) => Layer.effect(Door, new NoDoor({ port, detail: shut.detail })))
+  )
   const bot = Layer.unwrap(
     Effect.map(Door, ({ url }) => BotProcess.layer({ homeserverUrl: url, userId: botId, password, directory }))
   )
-  return Layer.merge(bot, Talk.layer(botId)).pipe(
-    Layer.provideMerge(Door.layer({ port })),
-    Layer.provideMerge(Homeserver.layer({ serverName, users: [{ name: "homing", password }] })),
-    Layer.catchTag("DoorShut", ({ detail, port }) => Layer.effectDiscard(new NoDoor({ port, detail })))
+  return Layer.merge(bot, Talk.layer({ bot: botId, patience })).pipe(
+    Layer.provideMerge(door),
+    Layer.provideMerge(Homeserver.layer({ serverName, users: [{ name: "homing", password }] }))
   )
 }

@@ -1,6 +1,7 @@
 /** You, in rooms with the bot: what you say goes there, what is said there is printed. */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -33,12 +34,15 @@ export class Talk extends Context.Service<Talk, {
   /** Goes to a room. */
   enter(room: Room): Effect.Effect<void>
 }>()("homing/Sandbox/Talk") {
-  static readonly layer = (bot: string): Layer.Layer<Talk, never, Homeserver | Terminal> =>
-    Layer.effect(Talk, make(bot))
+  static readonly layer = (options: TalkOptions): Layer.Layer<Talk, never, Homeserver | Terminal> =>
+    Layer.effect(Talk, make(options))
 }
 
-/** How long an answer is waited for. */
-const patience = "10 seconds"
+export interface TalkOptions {
+  readonly bot: string
+  /** How long an answer is waited for. */
+  readonly patience: Duration.Input
+}
 
 const Timeline = Schema.Struct({ events: Schema.Array(RawEvent) })
 const SyncAnswer = Schema.Struct({
@@ -52,7 +56,7 @@ const SyncAnswer = Schema.Struct({
 })
 const decodeAnswer = Schema.decodeUnknownEffect(SyncAnswer)
 
-const make = Effect.fnUntraced(function*(bot: string) {
+const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
   const terminal = yield* Terminal
   const you = yield* (yield* Homeserver).as("you")
   const rooms = new Map<RoomId, { title: string; bot: string }>()
@@ -74,7 +78,7 @@ const make = Effect.fnUntraced(function*(bot: string) {
         orElse: () => Effect.succeed(false)
       })
     )
-    if (!came) yield* terminal.note(`no answer within ${patience}`)
+    if (!came) yield* terminal.note(`no answer within ${Duration.format(Duration.fromInputUnsafe(patience))}`)
     return came
   })
 

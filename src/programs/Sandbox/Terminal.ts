@@ -29,22 +29,38 @@ export class Terminal extends Context.Service<Terminal, {
   /** Puts this before the line that is being typed. */
   prompt(title: string): Effect.Effect<void>
 }>()("homing/Sandbox/Terminal") {
+  /** Standard input and output of this process. */
   static readonly layer = (complete: Completer): Layer.Layer<Terminal, never, Stdio.Stdio> =>
-    Layer.effect(Terminal, make(complete))
+    Layer.effect(
+      Terminal,
+      Effect.gen(function*() {
+        const stdio = yield* Stdio.Stdio
+        const interactive = (yield* stdio.stdinIsTerminal) && (yield* stdio.stdoutIsTerminal)
+        return yield* make({ input: process.stdin, output: process.stdout, interactive, complete })
+      })
+    )
+
+  /** Any two streams. */
+  static readonly layerOn = (options: TerminalOptions): Layer.Layer<Terminal> => Layer.effect(Terminal, make(options))
 }
 
-const make = Effect.fnUntraced(function*(complete: Completer) {
-  const stdio = yield* Stdio.Stdio
-  const interactive = (yield* stdio.stdinIsTerminal) && (yield* stdio.stdoutIsTerminal)
+export interface TerminalOptions {
+  readonly input: NodeJS.ReadableStream
+  readonly output: NodeJS.WritableStream
+  readonly interactive: boolean
+  readonly complete: Completer
+}
+
+const make = Effect.fnUntraced(function*({ complete, input, interactive, output }: TerminalOptions) {
   const lines = yield* Queue.unbounded<string, Cause.Done>()
   const left = yield* Deferred.make<void>()
   let editing = interactive
 
   const open = (): Interface => {
     const readline = createInterface({
-      input: process.stdin,
+      input,
       terminal: interactive,
-      ...(interactive ? { output: process.stdout } : {}),
+      ...(interactive ? { output } : {}),
       prompt: "",
       completer: (line: string) => [complete(line), line]
     })
@@ -53,7 +69,7 @@ const make = Effect.fnUntraced(function*(complete: Completer) {
       if (line.trim() !== "") Queue.offerUnsafe(lines, line.trim())
     })
     readline.on("close", () => {
-      if (editing) process.stdout.write("\n")
+      if (editing) output.write("\n")
       editing = false
       Queue.endUnsafe(lines)
       if (interactive) Deferred.doneUnsafe(left, Effect.void)
@@ -62,7 +78,7 @@ const make = Effect.fnUntraced(function*(complete: Completer) {
   }
 
   const close = (readline: Interface) => {
-    if (editing) process.stdout.write(erasure(readline))
+    if (editing) output.write(erasure(readline))
     editing = false
     readline.close()
   }
@@ -77,7 +93,7 @@ const make = Effect.fnUntraced(function*(complete: Completer) {
   /** Draws the line that is being typed again, under `above` and with this prompt. */
   const redraw = (above: string, prompt = readline.getPrompt()) => {
     // readline itself goes up by so many rows before it draws: they are made here first
-    process.stdout.write(`${erasure(readline)}${above}${"\n".repeat(rowsDrawn(readline))}`)
+    output.write(`${erasure(readline)}${above}${"\n".repeat(rowsDrawn(readline))}`)
     readline.setPrompt(prompt)
     readline.prompt(true)
   }
@@ -85,19 +101,21 @@ const make = Effect.fnUntraced(function*(complete: Completer) {
   const print = (text: string) =>
     Effect.sync(() => {
       if (editing) redraw(`${text}\n`)
-      else process.stdout.write(`${text}\n`)
+      else output.write(`${text}\n`)
     })
+
+  const styled = (style: "bold" | "cyan" | "dim", text: string) => styleText(style, text, { stream: output })
 
   return Terminal.of({
     interactive,
     lines: Stream.fromQueue(lines),
     left: Deferred.await(left),
     print,
-    said: (who, body) => print(`${styleText("cyan", `${who}:`)} ${body.replace(/\n(?=.)/g, "\n     ")}`),
-    note: (text) => print(styleText("dim", `  · ${text}`)),
+    said: (who, body) => print(`${styled("cyan", `${who}:`)} ${body.replace(/\n(?=.)/g, "\n     ")}`),
+    note: (text) => print(styled("dim", `  · ${text}`)),
     prompt: (title) =>
       Effect.sync(() => {
-        if (editing) redraw("", `${styleText("bold", title)}> `)
+        if (editing) redraw("", `${styled("bold", title)}> `)
       })
   })
 })

@@ -1,0 +1,252 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Schedule } from "effect"
+import { readdirSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import { dirname, join } from "node:path"
+import { PassThrough } from "node:stream"
+import { endingOf } from "../../src/programs/ReportFailure.ts"
+import { sandboxAt, type SandboxOptions } from "../../src/programs/Sandbox.ts"
+import { complete } from "../../src/programs/Sandbox/Commands.ts"
+import { Terminal } from "../../src/programs/Sandbox/Terminal.ts"
+import { scratchDirectory } from "../layers/AppConfig/Scratch.ts"
+import { homing, spawnScript } from "../Spawn.ts"
+
+/** Processes are slow to start on a machine that is busy with other tests. */
+const slow = 60_000
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** The processes that bots ran as, as far as a session tells. */
+const botsOf = (session: string): ReadonlyArray<number> =>
+  Array.from(session.matchAll(/as process (\d+)/g), ([, pid]) => Number(pid))
+
+/** A session without what comes before it, with times and processes left out. */
+const talkOf = (session: string): ReadonlyArray<string> =>
+  session.slice(session.indexOf("/quit ends it.")).split("\n").slice(1)
+    .map((line) => line.replace(/after [\d.]+ s, as process \d+/, "after a while"))
+    .filter((line) => line !== "" && !/the bot is starting|still starting/.test(line))
+
+/** A sandbox in this process that reads `script` from a pipe, up to its end. `onPrint` may write more while it runs. */
+const play = Effect.fn(function*(script: string, options: {
+  readonly sandbox?: SandboxOptions
+  readonly onPrint?: (session: string) => void
+} = {}) {
+  const input = new PassThrough()
+  const output = new PassThrough()
+  let session = ""
+  output.on("data", (chunk) => {
+    session += String(chunk)
+    options.onPrint?.(session)
+  })
+  input.end(script)
+  const exit = yield* Effect.exit(sandboxAt(options.sandbox ?? {})).pipe(
+    Effect.provide(Layer.merge(
+      Terminal.layerOn({ input, output, interactive: false, complete }),
+      NodeServices.layer
+    ))
+  )
+  return { exit, ending: endingOf(exit), session, talk: talkOf(session) }
+})
+
+const greeting = "bot: Hello! Write to me here and I will answer. Type `!help` to see what else I can do."
+
+describe("the sandbox", () => {
+  it.live(
+    "answers the lines of a pipe one after another, and ends with them, leaving nothing behind",
+    () =>
+      Effect.gen(function*() {
+        const { exit, session, talk } = yield* play("hello\n\n  //two \n")
+        assert.deepStrictEqual(exit, Exit.void)
+        assert.deepStrictEqual(talk, [
+          "  · the bot is there after a while",
+          greeting,
+          "you: hello",
+          "bot: hello",
+          "you: /two",
+          "bot: /two"
+        ])
+        assert.match(
+          session,
+          /^This is the Homing sandbox[^]*set HOMING_HOMESERVER_URL, HOMING_USER_ID and\nHOMING_PASSWORD/
+        )
+        assert.deepStrictEqual(botsOf(session).filter(isAlive), [])
+        const directory = dirname(/^\/.*bot\.log$/m.exec(session)?.[0] ?? "")
+        assert.throws(() => readdirSync(directory), /ENOENT/)
+      }),
+    slow
+  )
+
+  it.live("shows that the bot comes back, however it went", () =>
+    Effect.gen(function*() {
+      const { session, talk } = yield* play(
+        "/new Garden\none\n/restart\ntwo\n/kill\nthree\n/lose-database\nfour\n/quit\nfive\n"
+      )
+      assert.deepStrictEqual(talk, [
+        "  · the bot is there after a while",
+        greeting,
+        "  · you make the room Garden and invite the bot",
+        greeting,
+        "you: one",
+        "bot: one",
+        "  · the bot is asked to stop, and is started again on the same data",
+        "  · the bot is back after a while: 2 rooms, 2 chats unchanged",
+        "you: two",
+        "bot: two",
+        "  · the bot is killed (kill -9), and is started again on the same data",
+        "  · the bot is back after a while: 2 rooms, 2 chats unchanged",
+        "you: three",
+        "bot: three",
+        "  · the bot is killed (kill -9), its databases are deleted, and it is started again with nothing",
+        "  · the bot is back after a while: 2 rooms, 2 chats restored",
+        "you: four",
+        "bot: four"
+      ])
+      assert.strictEqual(new Set(botsOf(session)).size, 4)
+      assert.deepStrictEqual(botsOf(session).filter(isAlive), [])
+    }), slow)
+
+  it.live("goes from room to room", () =>
+    Effect.gen(function*() {
+      const { talk } = yield* play(
+        "/new\n/rooms\n/room 1\n!rename Kitchen\n/rooms\n/rooms 7\n!chats\n/rom\n/nonsense\n"
+      )
+      assert.deepStrictEqual(talk.slice(2, 14), [
+        "  · you make the room Room 2 and invite the bot",
+        greeting,
+        "  1  Sandbox",
+        "* 2  Room 2",
+        "  · you are in Sandbox",
+        "you: !rename Kitchen",
+        "bot: This chat is now called `Kitchen`.",
+        "* 1  Sandbox",
+        "  2  Room 2",
+        "  · there is no room 7; /rooms lists them",
+        "you: !chats",
+        "bot: Your chats:"
+      ])
+      assert.match(talk.slice(14, 16).toSorted().join("\n"), /- `Kitchen`.*\n.*- `Room 2`/)
+      assert.deepStrictEqual(talk.slice(16), [
+        "  · there is no command /rom. Did you mean /room? /help lists them all.",
+        "  · there is no command /nonsense. /help lists them all."
+      ])
+    }), slow)
+
+  it.live("shows warnings, and fails a script that got no answer", () =>
+    Effect.gen(function*() {
+      // Of an archived chat the bot says so once in a while only.
+      const { ending, talk } = yield* play("!archive\none\ntwo\n", { sandbox: { patience: "3 seconds" } })
+      assert.match(talk.join("\n"), /· the bot warns: message_not_handled \(.*problem: Archived/)
+      assert.strictEqual(talk.at(-1), "  · no answer within 3s")
+      assert.deepStrictEqual(ending, { code: 1, message: "homing: A line got no answer from the bot." })
+    }), slow)
+
+  it.live("ends as the bot does when that ends by itself, and says why", () =>
+    Effect.gen(function*() {
+      const { ending } = yield* play("one\n/kill\ntwo\n", {
+        onPrint: (session) => {
+          const log = /^\/.*bot\.log$/m.exec(session)?.[0]
+          if (!session.endsWith("bot: one\n") || log === undefined) return
+          const data = join(dirname(log), "bot")
+          for (const name of readdirSync(data)) writeFileSync(join(data, name), "no database".repeat(1_000))
+        }
+      })
+      assert.strictEqual(ending.code, 74)
+      assert.match(
+        ending.message ?? "",
+        /^homing: The bot ended by itself with exit code 74, and the sandbox with it. It said:\n\S/
+      )
+    }), slow)
+
+  it.live("ends when somebody else kills the bot", () =>
+    Effect.gen(function*() {
+      const { ending } = yield* play("one\n", {
+        onPrint: (session) => {
+          const [bot] = botsOf(session)
+          if (session.endsWith("\n") && bot !== undefined && isAlive(bot)) process.kill(bot, "SIGKILL")
+        }
+      })
+      assert.deepStrictEqual(ending, {
+        code: 137,
+        message: "homing: The bot was ended by SIGKILL, and the sandbox with it."
+      })
+    }), slow)
+
+  it.live("takes the port that it is given, and says when that is taken", () =>
+    Effect.gen(function*() {
+      const server = createServer()
+      yield* Effect.acquireRelease(
+        Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+        () => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+      )
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      const { ending } = yield* play("", { sandbox: { port } })
+      assert.deepStrictEqual(ending, {
+        code: 69,
+        message:
+          `homing: Port ${port} is taken by another program. Give the sandbox another --port, or none: it takes any free one.`
+      })
+    }), slow)
+})
+
+describe("homing sandbox", () => {
+  it.live("is what start runs with nothing configured, for scripts too", () =>
+    Effect.gen(function*() {
+      const cwd = yield* scratchDirectory()
+      const { ended, process: sandbox } = yield* spawnScript("bin/homing.mjs", ["start"], { cwd, env: { TMPDIR: cwd } })
+      sandbox.stdin?.end("hello\n/kill\nagain\n")
+      const { code, stderr, stdout } = yield* ended
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      assert.deepStrictEqual(talkOf(stdout).slice(2), [
+        "you: hello",
+        "bot: hello",
+        "  · the bot is killed (kill -9), and is started again on the same data",
+        "  · the bot is back after a while: 1 room, 1 chat unchanged",
+        "you: again",
+        "bot: again"
+      ])
+      assert.deepStrictEqual(readdirSync(cwd), [])
+    }).pipe(Effect.provide(NodeServices.layer)), slow)
+
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const) {
+    it.live(`leaves no bot behind when it gets ${signal}`, () =>
+      Effect.gen(function*() {
+        const cwd = yield* scratchDirectory()
+        const { ended, printed, process: sandbox } = yield* spawnScript("bin/homing.mjs", ["sandbox"], {
+          cwd,
+          env: { TMPDIR: cwd }
+        })
+        yield* printed("bot: Hello")
+        sandbox.kill(signal)
+        const { code, stderr, stdout } = yield* ended
+        assert.deepStrictEqual({ code, stderr }, { code: signal === "SIGKILL" ? null : 0, stderr: "" })
+        const bots = botsOf(stdout)
+        assert.lengthOf(bots, 1)
+        // A sandbox that was killed could wait for nothing.
+        yield* Effect.suspend(() => bots.some(isAlive) ? Effect.fail("alive") : Effect.void).pipe(
+          Effect.retry(Schedule.spaced("20 millis")),
+          Effect.timeout("10 seconds")
+        )
+        if (signal !== "SIGKILL") assert.deepStrictEqual(readdirSync(cwd), [])
+      }).pipe(Effect.provide(NodeServices.layer)), slow)
+  }
+
+  it.live("tells in one paragraph what keeps it from starting", () =>
+    Effect.gen(function*() {
+      const cwd = yield* scratchDirectory({ file: "" })
+      const { code, stderr } = yield* homing(["sandbox"], { cwd, env: { TMPDIR: join(cwd, "file") } })
+      assert.strictEqual(code, 74)
+      assert.match(
+        stderr,
+        /^homing: The sandbox cannot keep its state .*Set TMPDIR to a directory that you may write to\.\n$/
+      )
+      assert.strictEqual((yield* homing(["sandbox", "--port", "70000"], { cwd })).code, 64)
+    }).pipe(Effect.provide(NodeServices.layer)), slow)
+})
