@@ -14,7 +14,16 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/acceptance/**"]
+          exclude: ["test/acceptance/**", "test/browser/**"]
+        }
+      },
+      {
+        // Needs Chromium: Debian's, or the one that CHROMIUM names.
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000
         }
       },
       {

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 
 const checks = {
   types: "tsc -p tsconfig.json",
+  page: "tsc -p web",
   lint: "oxlint --deny-warnings",
   effect: "effect-tsgo diagnostics --project tsconfig.json --format text --severity error,warning --strict",
   format: "dprint check",
