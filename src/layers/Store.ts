@@ -19,7 +19,7 @@ import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import type { Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "./AppConfig.ts"
-import { leaseHolder, openDataDir, openStore, readDataDir } from "./Store/Live.ts"
+import { changeDataDir, leaseHolder, openDataDir, openStore, readDataDir } from "./Store/Live.ts"
 
 /** What signs the bot in again without a password. */
 export interface StoredSession {
@@ -50,8 +50,38 @@ export interface OutboxRow {
   /** Order of delivery within the room. */
   readonly position: number
   readonly message: OutgoingMessage
-  /** How often it was taken for sending, this time included. */
-  readonly attempts: number
+}
+
+/** What a sync answer brought, as far as the store keeps it. */
+export interface Ingested {
+  readonly rows: ReadonlyArray<InboxRow>
+  /** Events that are settled on arrival: ignored, with the reason. */
+  readonly ignored: ReadonlyArray<{ readonly row: InboxRow; readonly reason: string }>
+  /** A message of that sender that still waits gets this content and keeps its event id. Any other stays as it is. */
+  readonly edits: ReadonlyArray<
+    { readonly target: EventId; readonly sender: UserId; readonly content: RawEvent["content"] }
+  >
+  /** A message that still waits is ignored: `redacted`. */
+  readonly redactions: ReadonlyArray<{ readonly target: EventId }>
+  /** Messages to which the room holds an answer of the bot: one that still waits is answered, `answered_before`. */
+  readonly answered: ReadonlyArray<EventId>
+  /** Our own messages, come back with the transaction id that they were sent with: they settle rows of the outbox. */
+  readonly echoes: ReadonlyArray<{ readonly transactionId: TransactionId; readonly eventId: EventId }>
+  /** What catching up left out. */
+  readonly gaps: ReadonlyArray<Omit<Gap, "noticedAt">>
+  readonly cursor: SyncToken
+}
+
+/** A stretch of a room's timeline that was never taken in. */
+export interface Gap {
+  readonly roomId: RoomId
+  /** Tokens of `/messages`: from the newer end to the older one; `to` is undefined when that is the room's beginning. */
+  readonly from: string
+  readonly to: string | undefined
+  /** How many events of the stretch were taken in before it was given up. */
+  readonly events: number
+  /** Milliseconds since the epoch. */
+  readonly noticedAt: number
 }
 
 /** What became of an event. */
@@ -60,12 +90,37 @@ export interface InboxRecord {
   readonly roomId: RoomId
   readonly sender: UserId
   readonly state: "pending" | "answered" | "ignored" | "failed"
-  /** The ignore reason, or the problem of a failure. */
+  /** The ignore reason, the problem of a failure, or `answered_before` for an answer that was found in the room. */
   readonly reason: string | undefined
   readonly code: ReferenceCode | undefined
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
   readonly settledAt: number | undefined
+}
+
+/** A message of the outbox, for the operator. */
+export interface OutboxRecord {
+  readonly position: number
+  readonly roomId: RoomId
+  readonly transactionId: TransactionId
+  /** What it answers: the key of a row of the inbox. */
+  readonly inboxKey: string
+  /** `dead` can never be delivered as it stands; `dropped` was taken out by the operator. */
+  readonly state: "pending" | "sent" | "dead" | "dropped"
+  /** Why it is dead or dropped, or what the last attempt met. */
+  readonly reason: string | undefined
+  /** Attempts whose end is known. */
+  readonly attempts: number
+  /** Its event, once it was sent. */
+  readonly eventId: EventId | undefined
+  /** The beginning of its body, until it was sent: then the content is no longer kept. */
+  readonly excerpt: string | undefined
+}
+
+/** What `prune` deleted. */
+export interface Pruned {
+  readonly inbox: number
+  readonly outbox: number
 }
 
 type Stored<A> = Effect.Effect<A, StoreUnavailable>
@@ -109,37 +164,68 @@ export class Store extends Context.Service<Store, {
   readonly inbox: {
     /**
      * Keeps what a sync answer brought, and its cursor, in one transaction. A message whose key is known inserts nothing;
-     * an invite becomes pending again. Own echoes settle outbox rows by transaction id.
+     * an invite becomes pending again.
      */
-    ingest(batch: {
-      readonly rows: ReadonlyArray<InboxRow>
-      /** Events that are settled on arrival: ignored, with the reason. */
-      readonly ignored: ReadonlyArray<{ readonly row: InboxRow; readonly reason: string }>
-      readonly echoes: ReadonlyArray<{ readonly transactionId: TransactionId; readonly eventId: EventId }>
-      readonly cursor: SyncToken
-    }): Stored<void>
+    ingest(batch: Ingested): Stored<void>
     /** Rooms that have pending rows, the longest waiting first. */
     readonly pendingRooms: Stored<ReadonlyArray<RoomId>>
     /** The oldest pending row of a room. Counts an attempt before it returns. */
     begin(room: RoomId): Stored<PendingRow | undefined>
     /** Settles a row and puts its replies into the outbox, in one transaction. */
     settle(key: string, settlement: Settlement): Stored<void>
+    /** Settles a row and begins the next of its room, in one transaction: the attempt is counted before this returns. */
+    settleAndBegin(key: string, settlement: Settlement): Stored<PendingRow | undefined>
     find(key: string): Stored<InboxRecord | undefined>
+    findByCode(code: ReferenceCode): Stored<InboxRecord | undefined>
+    /** The newest first. */
+    records(filter: {
+      readonly state?: InboxRecord["state"]
+      readonly room?: RoomId
+      readonly limit: number
+    }): Stored<ReadonlyArray<InboxRecord>>
+    /** What catching up left out, the newest first. */
+    gaps(limit: number): Stored<ReadonlyArray<Gap>>
     /** Rows of each state. */
     readonly counts: Stored<Readonly<Record<InboxRecord["state"], number>>>
   }
 
   readonly outbox: {
     readonly pendingRooms: Stored<ReadonlyArray<RoomId>>
-    /** The next message to send to a room, in order. Counts an attempt before it returns. */
+    /** The next message to send to a room, in order. Only reads: an attempt with the same transaction id can be repeated. */
     next(room: RoomId): Stored<OutboxRow | undefined>
     sent(transactionId: TransactionId, event: EventId): Stored<void>
+    /** The same for several at once, in one transaction. */
+    sentMany(
+      sent: ReadonlyArray<{ readonly transactionId: TransactionId; readonly eventId: EventId }>
+    ): Stored<void>
+    /** An attempt came to nothing and will be repeated; `reason` is kept for the operator until it is sent. */
+    delayed(transactionId: TransactionId, reason: string): Stored<void>
     /** It can never be delivered; `reason` is kept. */
     dead(transactionId: TransactionId, reason: string): Stored<void>
     /** Whether this event was sent from this outbox. */
     hasSent(event: EventId): Stored<boolean>
+    /** The newest first. */
+    list(filter: {
+      readonly states: ReadonlyArray<OutboxRecord["state"]>
+      readonly limit: number
+    }): Stored<ReadonlyArray<OutboxRecord>>
+    /** What was, or will be, said to a row of the inbox, in order. */
+    answersTo(inboxKey: string): Stored<ReadonlyArray<OutboxRecord>>
+    /** By transaction id, or by the id of its event. */
+    find(id: string): Stored<OutboxRecord | undefined>
+    /** Lets a dead message be sent again; false when there is no such one. A bot that runs sees it with the next one of its room. */
+    retry(transactionId: TransactionId): Stored<boolean>
+    /** Takes a message out that was not sent; false when there is no such one. */
+    drop(transactionId: TransactionId): Stored<boolean>
     readonly counts: Stored<{ readonly pending: number; readonly sent: number; readonly dead: number }>
   }
+
+  /**
+   * Forgets settled messages, and what was said to them, that were settled before `before` (milliseconds since the epoch) or are not
+   * among the newest `keep`; and gives the room on disk back. Nothing goes that waits, or whose answer waits. In small
+   * transactions, with a pause after each: others are not held up.
+   */
+  prune(limits: { readonly before: number; readonly keep: number }): Stored<Pruned>
 }>()("homing/Store") {
   /** `homing.db` in the data directory, which this process then has for itself. */
   static readonly layer = Layer.effect(
@@ -151,6 +237,12 @@ export class Store extends Context.Service<Store, {
   static readonly layerReadOnly = Layer.effect(
     Store,
     Effect.flatMap(AppConfig, (settings) => readDataDir(settings.dataDir))
+  )
+
+  /** The same file for a short change beside a bot that runs on it: it must exist, and be of this version. */
+  static readonly layerBeside = Layer.effect(
+    Store,
+    Effect.flatMap(AppConfig, (settings) => changeDataDir(settings.dataDir))
   )
 
   /** Who runs on the data directory; undefined when nobody does. */

@@ -41,6 +41,10 @@ export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
     rows,
     ignored: messages.flatMap((row) => skipped.has(row.event.event_id) ? [{ row, reason: "backlog" }] : []),
     echoes: arrivals.echoes,
+    edits: [],
+    redactions: [],
+    answered: [],
+    gaps: [],
     cursor: batch.nextBatch
   })
   if (batch.unreadable > 0) {

@@ -1,14 +1,14 @@
-import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Fs from "node:fs"
 import type { StoreUnavailable } from "../../domain/Errors.ts"
-import { passing } from "../Checkpoint.ts"
+import { Checkpoint, passing } from "../Checkpoint.ts"
 import { storeFailure, unavailable } from "./Failures.ts"
+import { makeSqlite, type Sqlite, type Statements } from "./Sqlite.ts"
 
 type Statement = Effect.Effect<ReadonlyArray<object>, SqlError>
 
@@ -19,7 +19,14 @@ export interface Database {
   run(statement: Statement): Effect.Effect<void, StoreUnavailable>
   /** Joins a transaction that is open already: the inner one alone can be undone. */
   transaction<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreUnavailable, R>
+  /** Runs one statement, or only reads: `body` begins and ends without a pause. */
+  once<A>(name: string, body: (statements: Statements) => A): Effect.Effect<A, StoreUnavailable>
+  /** Runs `body` without a pause and keeps all of it or nothing, also when it is part of a `transaction`. */
+  atomic<A>(name: string, body: (statements: Statements) => A): Effect.Effect<A, StoreUnavailable>
 }
+
+/** Decodes a row, or throws what `storeFailure` calls `corrupt`. Made once for each kind of row, since making it is what costs. */
+export const decoderOf = <A, I>(row: Schema.Codec<A, I>) => Schema.decodeUnknownSync(row)
 
 /** The rows of a query, decoded. A row that does not decode means that the file is damaged. */
 export const allRows = <A, I>(db: Database, row: Schema.Codec<A, I>, statement: Statement) => {
@@ -39,8 +46,38 @@ class OfCaller<E> {
   }
 }
 
-const makeDatabase = (sql: SqlClient, path: string): Database => {
+const makeDatabase = ({ handle, sql, statements, turn }: Sqlite, path: string): Database => {
   const fail = storeFailure(path)
+
+  const inTransaction = <A>(body: () => A): A => {
+    // Left by a commit that failed, and a rollback that failed after it: nobody else can have one open now.
+    if (handle.isTransaction) handle.exec("ROLLBACK")
+    return between("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", body)
+  }
+  const inSavepoint = <A>(body: () => A): A =>
+    between("SAVEPOINT atomic", "RELEASE atomic", "ROLLBACK TO atomic; RELEASE atomic", body)
+
+  const between = <A>(begin: string, keep: string, undo: string, body: () => A): A => {
+    statements.run(begin)
+    try {
+      const result = body()
+      statements.run(keep)
+      return result
+    } catch (cause) {
+      // SQLite has undone it by itself when the disk was full.
+      if (handle.isTransaction) handle.exec(undo)
+      throw cause
+    }
+  }
+
+  /** Runs `work` when no other fiber has a transaction open, or at once in the fiber that has. */
+  const now = <A>(work: (open: boolean) => A) =>
+    Effect.withFiber<A, StoreUnavailable>((fiber) => {
+      const open = Context.getOrUndefined(fiber.context, sql.transactionService) !== undefined
+      const attempt = Effect.try({ try: () => work(open), catch: fail })
+      return open ? attempt : turn.withPermit(attempt)
+    })
+
   return {
     sql,
     path,
@@ -49,22 +86,38 @@ const makeDatabase = (sql: SqlClient, path: string): Database => {
       sql.withTransaction(Effect.mapError(effect, (error) => new OfCaller(error))).pipe(
         Effect.mapError((error) => error instanceof OfCaller ? error.error : fail(error)),
         passing()
+      ),
+    once: (name, body) => passing(name)(now(() => body(statements))),
+    atomic: (name, body) =>
+      passing(name)(
+        Effect.flatMap(Checkpoint, (pass) => {
+          const passed = pass === undefined ? statements : passingBetween(statements, () => pass(name))
+          return now((open) => open ? inSavepoint(() => body(passed)) : inTransaction(() => body(passed)))
+        })
       )
   }
 }
 
-/** Loaded late: an unpatched driver fails while it is imported, and that must become a message and not a stack trace. */
-const loadDriver = () => import("@effect/sql-sqlite-node/SqliteClient")
-
-/** Opening fails as a defect in this driver. */
-const defectsFailWith = <E2>(fail: (cause: unknown) => E2) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.catchCauseIf(effect, Cause.hasDies, (cause) => Effect.fail(fail(Cause.squash(cause))))
+const passingBetween = (statements: Statements, pass: () => void): Statements => {
+  const passed = <A>(result: A): A => {
+    pass()
+    return result
+  }
+  return {
+    all: (text, ...values) => passed(statements.all(text, ...values)),
+    get: (text, ...values) => passed(statements.get(text, ...values)),
+    run: (text, ...values) => passed(statements.run(text, ...values))
+  }
+}
 
 /** Files up to this many bytes are checked page by page when they are opened; of larger ones the schema is read. */
 const checkedSize = 16 * 1024 * 1024
 
 /** One page of the smallest size (sqlite.org/fileformat.html, 1.2). */
 const smallestDatabase = 512
+
+/** How long a statement waits for another process that writes, in milliseconds: for a command of the operator, or a backup. */
+const busyTimeout = 5_000
 
 const Check = Schema.Struct({ quick_check: Schema.String })
 
@@ -73,38 +126,36 @@ const Check = Schema.Struct({ quick_check: Schema.String })
  * statement waits for an open transaction.
  */
 export const openDatabase = Effect.fn("Store.open")(function*(
-  filename: string,
-  load: typeof loadDriver = loadDriver
+  filename: string
 ): Effect.fn.Return<Database, StoreUnavailable, Scope.Scope> {
   const fail = storeFailure(filename)
-  const unpatched = (cause: unknown) =>
-    unavailable(filename, "unpatched_driver", `Its driver is not the one that Homing was tested with (${cause})`)
-  const driver = yield* Effect.tryPromise({ try: load, catch: unpatched })
+  // Loaded late, since not every command opens a database.
+  const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"))
   const size = filename === ":memory:" ? 0 : yield* Effect.try({ try: () => ownFile(filename), catch: fail })
   // SQLite takes a file that is too short to be a database for an empty one, and would write over it.
   if (size > 0 && size < smallestDatabase) {
     return yield* unavailable(filename, "corrupt", `It is damaged: ${size} bytes are no database`)
   }
-  const sql = yield* driver.make({ filename }).pipe(
-    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
-    defectsFailWith(fail)
+  const handle = yield* Effect.acquireRelease(
+    Effect.try({ try: () => new DatabaseSync(filename, { timeout: busyTimeout }), catch: fail }),
+    (handle) => Effect.sync(() => handle.close())
   )
-  if (sql.driver !== "sqlite-node") return yield* unpatched(`driver ${sql.driver}`)
-  const db = makeDatabase(sql, filename)
+  const db = makeDatabase(yield* makeSqlite(handle), filename)
+  yield* db.run(db.sql`PRAGMA journal_mode = WAL`)
   // In WAL mode NORMAL survives kill -9: what was committed is with the operating system. A power loss may roll the last
   // commits back, but never tears the file, and it repeats no message: replies are made again from the same events, and
   // their transaction ids are derived from event ids, so the homeserver drops what it has already.
-  yield* db.run(sql`PRAGMA synchronous = NORMAL`)
-  yield* db.run(sql`PRAGMA foreign_keys = ON`)
+  yield* db.run(db.sql`PRAGMA synchronous = NORMAL`)
+  yield* db.run(db.sql`PRAGMA foreign_keys = ON`)
   // Event ids are random, so every insert touches another page of their index: with the log written back every 16 MB
   // instead of every 4, and as much cache, a page is written once for many rows.
-  yield* db.run(sql`PRAGMA wal_autocheckpoint = 4000`)
-  yield* db.run(sql`PRAGMA cache_size = -16000`)
+  yield* db.run(db.sql`PRAGMA wal_autocheckpoint = 4000`)
+  yield* db.run(db.sql`PRAGMA cache_size = -16000`)
   if (size <= checkedSize) {
-    const found = (yield* firstRow(db, Check, sql`PRAGMA quick_check(1)`))?.quick_check
+    const found = (yield* firstRow(db, Check, db.sql`PRAGMA quick_check(1)`))?.quick_check
     if (found !== "ok") return yield* unavailable(filename, "corrupt", `It is damaged: ${found}`)
   } else {
-    yield* db.run(sql`SELECT count(*) AS tables FROM sqlite_master`)
+    yield* db.run(db.sql`SELECT count(*) AS tables FROM sqlite_master`)
   }
   return db
 })

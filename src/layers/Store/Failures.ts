@@ -43,7 +43,8 @@ const remedy: Readonly<Record<Problem, string>> = {
     "the chats come back from their markers on the homeserver.",
   newer_schema: "Install that newer Homing, or restore the backup that was made before it was installed. " +
     "The file was not touched.",
-  other_account: "One data directory belongs to one account: set HOMING_DATA_DIR to another directory, or sign in as before.",
+  other_account:
+    "One data directory belongs to one account: set HOMING_DATA_DIR to another directory, or sign in as before.",
   unpatched_driver: "Run \"npm ci\" in the directory of Homing, without --ignore-scripts.",
   failed: "Start again; if it happens again, run \"homing doctor\" and report what it says."
 }
@@ -62,7 +63,9 @@ export const problemOf = (cause: unknown): Problem => {
   if (Predicate.hasProperty(cause, "errcode") && typeof cause.errcode === "number") {
     return byExtendedCode[cause.errcode] ?? byResultCode[cause.errcode & 0xff] ?? "failed"
   }
-  if (Predicate.hasProperty(cause, "code") && typeof cause.code === "string") return bySystemCode[cause.code] ?? "failed"
+  if (Predicate.hasProperty(cause, "code") && typeof cause.code === "string") {
+    return bySystemCode[cause.code] ?? "failed"
+  }
   return "failed"
 }
 

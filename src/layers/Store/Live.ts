@@ -5,11 +5,12 @@ import type { LeaseHeld, StoreUnavailable } from "../../domain/Errors.ts"
 import type { Store } from "../Store.ts"
 import { makeChats } from "./Chats.ts"
 import { type Database, openDatabase } from "./Database.ts"
-import { storeFailure } from "./Failures.ts"
+import { storeFailure, unavailable } from "./Failures.ts"
 import { makeInbox } from "./Inbox.ts"
 import { takeLease } from "./Lease.ts"
-import { migrate, schemaVersion } from "./Migrations.ts"
+import { migrate, migrations, schemaVersion } from "./Migrations.ts"
 import { makeOutbox } from "./Outbox.ts"
+import { makePrune } from "./Prune.ts"
 import { makeReports } from "./Reports.ts"
 import { makeCursor, makeSession } from "./Session.ts"
 
@@ -21,7 +22,8 @@ export const makeStore = (db: Database): Store["Service"] => ({
   chats: makeChats(db),
   reports: makeReports(db),
   inbox: makeInbox(db),
-  outbox: makeOutbox(db)
+  outbox: makeOutbox(db),
+  prune: makePrune(db)
 })
 
 /** Opens, migrates and serves the file `filename`, or `:memory:`. */
@@ -46,6 +48,24 @@ export const readDataDir = Effect.fn("Store.readDataDir")(function*(dataDir: str
   const db = yield* openDatabase(Path.join(dataDir, "homing.db"))
   yield* schemaVersion(db)
   yield* db.run(db.sql`PRAGMA query_only = ON`)
+  return makeStore(db)
+})
+
+/**
+ * The database of a data directory for one short change, whether or not a bot runs on it: SQLite lets one process write after the
+ * other. Changes no schema, which a bot that runs would not expect.
+ */
+export const changeDataDir = Effect.fn("Store.changeDataDir")(function*(dataDir: string) {
+  const path = Path.join(dataDir, "homing.db")
+  const db = yield* openDatabase(path)
+  const version = yield* schemaVersion(db)
+  if (version < migrations.length) {
+    return yield* unavailable(
+      path,
+      "failed",
+      "It was written by an older Homing, and the next start of the bot brings it up to date"
+    )
+  }
   return makeStore(db)
 })
 

@@ -70,6 +70,38 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     )`,
     `CREATE INDEX outbox_pending ON outbox (room_id, position) WHERE state = 'pending'`,
     `CREATE INDEX outbox_event ON outbox (event_id) WHERE event_id IS NOT NULL`
+  ],
+  [
+    // By number instead of by event id: event ids are random, so an index over them costs a page for every reply. The index tells
+    // what became of a message, and what is deleted with it.
+    `CREATE TABLE outbox_by_number (
+      position INTEGER PRIMARY KEY AUTOINCREMENT,
+      room_id TEXT NOT NULL,
+      transaction_id TEXT NOT NULL UNIQUE,
+      type TEXT NOT NULL,
+      content TEXT,
+      state TEXT NOT NULL,
+      attempts INTEGER NOT NULL,
+      event_id TEXT,
+      reason TEXT,
+      inbox_seq INTEGER NOT NULL REFERENCES inbox (seq)
+    )`,
+    `INSERT INTO outbox_by_number
+      SELECT position, room_id, transaction_id, type, content, state, attempts, event_id, reason,
+        (SELECT seq FROM inbox WHERE key = inbox_key) FROM outbox`,
+    `DROP TABLE outbox`,
+    `ALTER TABLE outbox_by_number RENAME TO outbox`,
+    `CREATE INDEX outbox_pending ON outbox (room_id, position) WHERE state = 'pending'`,
+    `CREATE INDEX outbox_event ON outbox (event_id) WHERE event_id IS NOT NULL`,
+    `CREATE INDEX outbox_answers ON outbox (inbox_seq)`,
+    `CREATE TABLE gaps (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      room_id TEXT NOT NULL,
+      from_token TEXT NOT NULL,
+      to_token TEXT,
+      events INTEGER NOT NULL,
+      noticed_at REAL NOT NULL
+    )`
   ]
 ]
 
@@ -86,8 +118,19 @@ export const schemaVersion = Effect.fn("Store.schemaVersion")(function*(db: Data
   )
 })
 
-/** Brings the file to the newest version that this Homing knows, all steps in one transaction. */
+const AutoVacuum = Schema.Struct({ auto_vacuum: Schema.Int })
+const incremental = 2
+
+/**
+ * Brings the file to the newest version that this Homing knows, all steps in one transaction. A file that cannot give pages
+ * back yet is written anew first: that is at once in a new one, and seconds in a large one, once.
+ */
 export const migrate = Effect.fn("Store.migrate")(function*(db: Database) {
+  yield* schemaVersion(db)
+  if ((yield* firstRow(db, AutoVacuum, db.sql`PRAGMA auto_vacuum`))?.auto_vacuum !== incremental) {
+    yield* db.run(db.sql.unsafe(`PRAGMA auto_vacuum = ${incremental}`))
+    yield* db.run(db.sql`VACUUM`)
+  }
   // The transaction begins with a write lock also when there is nothing to do: a read-only file is found here, at the
   // start, and not by the first message.
   yield* db.transaction(Effect.gen(function*() {

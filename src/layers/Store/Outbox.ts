@@ -1,56 +1,77 @@
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { type EventId, RoomId, TransactionId } from "../../domain/Ids.ts"
+import { EventId, RoomId, TransactionId } from "../../domain/Ids.ts"
 import type { OutgoingMessage } from "../../domain/Message.ts"
-import type { OutboxRow, Store } from "../Store.ts"
-import { allRows, type Database, firstRow } from "./Database.ts"
+import type { OutboxRecord, OutboxRow, Store } from "../Store.ts"
+import { allRows, type Database, decoderOf, firstRow } from "./Database.ts"
+import type { Statements } from "./Sqlite.ts"
 
-const State = Schema.Literals(["pending", "sent", "dead"])
+const State = Schema.Literals(["pending", "sent", "dead", "dropped"])
+
+const Content = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 
 const Pending = Schema.Struct({
   position: Schema.Int,
   room_id: RoomId,
   transaction_id: TransactionId,
   type: Schema.String,
-  content: Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)),
-  attempts: Schema.Int
+  content: Content
+})
+const decodePending = decoderOf(Schema.NullishOr(Pending))
+
+const Record = Schema.Struct({
+  position: Schema.Int,
+  room_id: RoomId,
+  transaction_id: TransactionId,
+  key: Schema.String,
+  state: State,
+  reason: Schema.NullOr(Schema.String),
+  attempts: Schema.Int,
+  event_id: Schema.NullOr(EventId),
+  content: Schema.NullOr(Content)
 })
 
 const Room = Schema.Struct({ room_id: RoomId })
-const Found = Schema.Struct({ found: Schema.Int })
 const Count = Schema.Struct({ state: State, rows: Schema.Int })
+const Found = Schema.Struct({ found: Schema.Int })
+
+// --- parts of other transactions
 
 /** Puts replies behind what waits already. A transaction id that is known inserts nothing. */
-export const enqueue = (db: Database, inboxKey: string, replies: ReadonlyArray<OutgoingMessage>) =>
-  Effect.forEach(replies, (reply) =>
-    db.run(db.sql`
-      INSERT INTO outbox ${
-      db.sql.insert({
-        room_id: reply.roomId,
-        transaction_id: reply.transactionId,
-        type: reply.type,
-        content: JSON.stringify(reply.content),
-        state: "pending",
-        attempts: 0,
-        inbox_key: inboxKey
-      })
-    }
-      ON CONFLICT (transaction_id) DO NOTHING`), { discard: true })
+export const enqueue = (statements: Statements, inboxSeq: number, replies: ReadonlyArray<OutgoingMessage>): void => {
+  for (const reply of replies) {
+    statements.run(
+      `INSERT INTO outbox (room_id, transaction_id, type, content, state, attempts, inbox_seq)
+        VALUES (?, ?, ?, ?, 'pending', 0, ?) ON CONFLICT (transaction_id) DO NOTHING`,
+      reply.roomId,
+      reply.transactionId,
+      reply.type,
+      JSON.stringify(reply.content),
+      inboxSeq
+    )
+  }
+}
 
 /**
  * The message stands in the room. Also when it was given up before: the server's word counts. Its content is not needed
  * again; the row stays, so that the transaction id is never used twice and the event is known as the bot's own.
+ *
+ * Own events that came back with `unsigned.transaction_id` were sent, whether or not their answer arrived.
  */
-const markSent = (db: Database, transactionId: TransactionId, event: EventId) =>
-  db.run(db.sql`
-    UPDATE outbox SET state = 'sent', event_id = ${event}, content = NULL, reason = NULL
-    WHERE transaction_id = ${transactionId} AND state <> 'sent'`)
+export const markSent = (
+  statements: Statements,
+  { eventId, transactionId }: { readonly transactionId: TransactionId; readonly eventId: EventId }
+): void => {
+  statements.run(
+    `UPDATE outbox SET state = 'sent', event_id = ?, content = NULL, reason = NULL, attempts = attempts + 1
+      WHERE transaction_id = ? AND state <> 'sent'`,
+    eventId,
+    transactionId
+  )
+}
 
-/** Own events that came back with `unsigned.transaction_id` were sent, whether or not their answer arrived. */
-export const settleEchoes = (
-  db: Database,
-  echoes: ReadonlyArray<{ readonly transactionId: TransactionId; readonly eventId: EventId }>
-) => Effect.forEach(echoes, (echo) => markSent(db, echo.transactionId, echo.eventId), { discard: true })
+// --- the service
 
 export const makeOutbox = (db: Database): Store["Service"]["outbox"] => {
   const { sql } = db
@@ -62,45 +83,128 @@ export const makeOutbox = (db: Database): Store["Service"]["outbox"] => {
       sql`SELECT room_id FROM outbox WHERE state = 'pending' GROUP BY room_id ORDER BY min(position)`
     ).pipe(Effect.map((rows) => rows.map((row) => row.room_id)), Effect.withSpan("Store.outbox.pendingRooms")),
 
-    next: Effect.fn("Store.outbox.next")(function*(room) {
-      const row = yield* firstRow(
-        db,
-        Pending,
-        sql`UPDATE outbox SET attempts = attempts + 1
-          WHERE position = (
-            SELECT position FROM outbox WHERE room_id = ${room} AND state = 'pending' ORDER BY position LIMIT 1
-          )
-          RETURNING position, room_id, transaction_id, type, content, attempts`
-      )
-      return row && ({
-        position: row.position,
-        message: { roomId: row.room_id, transactionId: row.transaction_id, type: row.type, content: row.content },
-        attempts: row.attempts
-      } satisfies OutboxRow)
-    }),
+    next: (room) =>
+      db.once("Store.outbox.next", (statements): OutboxRow | undefined => {
+        const row = decodePending(statements.get(
+          `SELECT position, room_id, transaction_id, type, content FROM outbox
+            WHERE room_id = ? AND state = 'pending' ORDER BY position LIMIT 1`,
+          room
+        ))
+        return row
+          ? {
+            position: row.position,
+            message: { roomId: row.room_id, transactionId: row.transaction_id, type: row.type, content: row.content }
+          }
+          : undefined
+      }),
 
-    sent: Effect.fn("Store.outbox.sent")(function*(transactionId, event) {
-      yield* markSent(db, transactionId, event)
+    sent: (transactionId, eventId) =>
+      db.once("Store.outbox.sent", (statements) => markSent(statements, { transactionId, eventId })),
+
+    sentMany: (sent) =>
+      db.atomic("Store.outbox.sentMany", (statements) => {
+        for (const one of sent) markSent(statements, one)
+      }),
+
+    delayed: Effect.fn("Store.outbox.delayed")(function*(transactionId, reason) {
+      yield* db.run(sql`
+        UPDATE outbox SET attempts = attempts + 1, reason = ${reason}
+        WHERE transaction_id = ${transactionId} AND state = 'pending'`)
     }),
 
     dead: Effect.fn("Store.outbox.dead")(function*(transactionId, reason) {
       yield* db.run(sql`
-        UPDATE outbox SET state = 'dead', reason = ${reason}
+        UPDATE outbox SET state = 'dead', reason = ${reason}, attempts = attempts + 1
         WHERE transaction_id = ${transactionId} AND state = 'pending'`)
     }),
 
-    hasSent: Effect.fn("Store.outbox.hasSent")(function*(event) {
-      const row = yield* firstRow(db, Found, sql`SELECT 1 AS found FROM outbox WHERE event_id = ${event} LIMIT 1`)
-      return row !== undefined
+    hasSent: (event) =>
+      db.once(
+        "Store.outbox.hasSent",
+        (statements) => statements.get("SELECT 1 FROM outbox WHERE event_id = ? LIMIT 1", event) !== undefined
+      ),
+
+    list: Effect.fn("Store.outbox.list")(function*({ limit, states }) {
+      const rows = yield* allRows(
+        db,
+        Record,
+        sql`${sql.literal(selectRecords)} WHERE ${sql.in("outbox.state", states)}
+          ORDER BY position DESC LIMIT ${limit}`
+      )
+      return rows.map(toRecord)
+    }),
+
+    answersTo: Effect.fn("Store.outbox.answersTo")(function*(inboxKey) {
+      const rows = yield* allRows(
+        db,
+        Record,
+        sql`${sql.literal(selectRecords)} WHERE key = ${inboxKey} ORDER BY position`
+      )
+      return rows.map(toRecord)
+    }),
+
+    find: Effect.fn("Store.outbox.find")(function*(id) {
+      const row = yield* firstRow(
+        db,
+        Record,
+        sql`${sql.literal(selectRecords)} WHERE transaction_id = ${id} OR event_id = ${id}`
+      )
+      return row && toRecord(row)
+    }),
+
+    retry: Effect.fn("Store.outbox.retry")(function*(transactionId) {
+      const rows = yield* allRows(
+        db,
+        Found,
+        sql`UPDATE outbox SET state = 'pending', reason = NULL
+          WHERE transaction_id = ${transactionId} AND state = 'dead' RETURNING 1 AS found`
+      )
+      return rows.length > 0
+    }),
+
+    // The row stays, since its transaction id must not be used again; its content goes, since nobody wants it sent.
+    drop: Effect.fn("Store.outbox.drop")(function*(transactionId) {
+      const rows = yield* allRows(
+        db,
+        Found,
+        sql`UPDATE outbox SET state = 'dropped', reason = 'dropped by the operator', content = NULL
+          WHERE transaction_id = ${transactionId} AND state IN ('pending', 'dead') RETURNING 1 AS found`
+      )
+      return rows.length > 0
     }),
 
     counts: allRows(db, Count, sql`SELECT state, count(*) AS "rows" FROM outbox GROUP BY state`).pipe(
       Effect.map((rows) => {
         const counts = { pending: 0, sent: 0, dead: 0 }
-        for (const row of rows) counts[row.state] = row.rows
+        for (const row of rows) if (row.state !== "dropped") counts[row.state] = row.rows
         return counts
       }),
       Effect.withSpan("Store.outbox.counts")
     )
   }
 }
+
+const selectRecords = `
+  SELECT position, outbox.room_id, transaction_id, key, outbox.state, outbox.reason, outbox.attempts, event_id, content
+  FROM outbox JOIN inbox ON seq = inbox_seq`
+
+/** Characters of a message that a list shows. */
+const excerptLength = 80
+
+const Body = Schema.Struct({ body: Schema.String })
+const bodyOf = Schema.decodeUnknownOption(Body)
+
+const toRecord = (row: typeof Record.Type): OutboxRecord => ({
+  position: row.position,
+  roomId: row.room_id,
+  transactionId: row.transaction_id,
+  inboxKey: row.key,
+  state: row.state,
+  reason: row.reason ?? undefined,
+  attempts: row.attempts,
+  eventId: row.event_id ?? undefined,
+  excerpt: Option.match(bodyOf(row.content), {
+    onNone: () => undefined,
+    onSome: ({ body }) => body.slice(0, excerptLength)
+  })
+})

@@ -19,13 +19,16 @@ export const makeSession = (db: Database): Store["Service"]["session"] => {
   const account = firstRow(db, Account, sql`SELECT user_id, device_id, homeserver_url, access_token FROM account`)
 
   return {
-    load: Effect.map(account, (row): StoredSession | undefined =>
-      row === undefined || row.device_id === null || row.access_token === null ? undefined : {
-        userId: row.user_id,
-        deviceId: row.device_id,
-        homeserverUrl: row.homeserver_url,
-        accessToken: Redacted.make(row.access_token)
-      }).pipe(Effect.withSpan("Store.session.load")),
+    load: Effect.map(
+      account,
+      (row): StoredSession | undefined =>
+        row === undefined || row.device_id === null || row.access_token === null ? undefined : {
+          userId: row.user_id,
+          deviceId: row.device_id,
+          homeserverUrl: row.homeserver_url,
+          accessToken: Redacted.make(row.access_token)
+        }
+    ).pipe(Effect.withSpan("Store.session.load")),
 
     save: Effect.fn("Store.session.save")(function*(session) {
       const row = {
@@ -44,7 +47,9 @@ export const makeSession = (db: Database): Store["Service"]["session"] => {
             `It belongs to ${stored.user_id}, and Homing signed in as ${session.userId}`
           )
         }
-        yield* db.run(sql`INSERT INTO account ${sql.insert(row)} ON CONFLICT (id) DO UPDATE SET ${sql.update(row, ["id"])}`)
+        yield* db.run(
+          sql`INSERT INTO account ${sql.insert(row)} ON CONFLICT (id) DO UPDATE SET ${sql.update(row, ["id"])}`
+        )
       }))
     }),
 

@@ -75,11 +75,6 @@ describe("a data directory", () => {
           assert.deepInclude(yield* store.outbox.next(roomA), { message: reply("t2") })
         }))
     }))
-
-  it.effect("runs on the patched driver", () =>
-    Effect.gen(function*() {
-      assert.strictEqual((yield* openDatabase(":memory:")).sql.driver, "sqlite-node")
-    }))
 })
 
 describe("a database that cannot be used", () => {
@@ -145,14 +140,6 @@ describe("a database that cannot be used", () => {
       assert.strictEqual(error.problem, "newer_schema")
       assert.include(error.message, "Install that newer Homing")
       assert.deepStrictEqual(readFileSync(join(dataDir, "homing.db")), before)
-    }))
-
-  it.effect("says how to mend a driver without its patch", () =>
-    Effect.gen(function*() {
-      const load = () => Promise.reject(new Error("Cannot find module 'effect/unstable/sql'"))
-      const error = yield* Effect.flip(openDatabase(":memory:", load))
-      assert.strictEqual(error.problem, "unpatched_driver")
-      assert.include(error.message, "npm ci")
     }))
 
   it.effect("keeps nothing of a batch for which the disk is too small, and goes on when there is room again", () =>

@@ -81,6 +81,10 @@ export const batch = (rows: ReadonlyArray<InboxRow>, more: Partial<Batch> = {}):
   rows,
   ignored: [],
   echoes: [],
+  edits: [],
+  redactions: [],
+  answered: [],
+  gaps: [],
   cursor: SyncToken.make("s1"),
   ...more
 })

@@ -1,0 +1,108 @@
+/** `node bench/Store.ts [messages]`: what the store alone costs a message, on a file, by the steps of the hot path. */
+import { NodeRuntime } from "@effect/platform-node"
+import { Console, Effect } from "effect"
+import { mkdtempSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { EventId, RoomId, SyncToken, TransactionId, UserId } from "../src/domain/Ids.ts"
+import { answered } from "../src/domain/Settlement.ts"
+import type { InboxRow } from "../src/layers/Store.ts"
+import { openDataDir } from "../src/layers/Store/Live.ts"
+import { type Row, table } from "./Report.ts"
+
+const messages = Number(process.argv[2] ?? 20_000)
+const perBatch = 100
+const rooms = Array.from({ length: 20 }, (_, n) => RoomId.make(`!room${n}:bench.test`))
+const person = UserId.make("@you:bench.test")
+const hour = 3_600_000
+
+const roomOf = (n: number) => rooms[n % rooms.length] ?? RoomId.make("!room:bench.test")
+const idOf = (n: number) => EventId.make(`$${Math.imul(n, 0x9e3779b1) >>> 0}-${n}-abcdefghijklmnopqrstuvwxyz0123`)
+
+const row = (n: number): InboxRow => ({
+  key: idOf(n),
+  kind: "message",
+  roomId: roomOf(n),
+  sender: person,
+  event: {
+    event_id: idOf(n),
+    type: "m.room.message",
+    sender: person,
+    origin_server_ts: hour + n,
+    content: { msgtype: "m.text", body: `message ${n}, about as long as people write them`, "m.mentions": {} },
+    unsigned: { age: 120 }
+  },
+  provenance: "live"
+})
+
+const reply = (n: number) => ({
+  roomId: roomOf(n),
+  transactionId: TransactionId.make(`homing.${n}.0123456789abcdef`),
+  type: "m.room.message",
+  content: {
+    msgtype: "m.text",
+    body: `You said: message ${n}`,
+    format: "org.matrix.custom.html",
+    formatted_body: `<p>You said: message ${n}</p>`,
+    "m.relates_to": { "m.in_reply_to": { event_id: idOf(n) } },
+    "m.mentions": { user_ids: [person] }
+  }
+})
+
+const rows: Array<Row> = []
+
+/** Runs `work` for every number below `times` and notes what one of `units` took. */
+const measured = <E>(step: string, times: number, units: number, work: (n: number) => Effect.Effect<unknown, E>) =>
+  Effect.gen(function*() {
+    const cpu = process.cpuUsage()
+    const start = performance.now()
+    for (let n = 0; n < times; n++) yield* work(n)
+    const seconds = (performance.now() - start) / 1000
+    const { system, user } = process.cpuUsage(cpu)
+    rows.push({
+      benchmark: `store, ${messages} messages`,
+      subject: step,
+      figures: { "a second": units / seconds, "CPU µs each": (user + system) / units }
+    })
+  })
+
+const program = Effect.gen(function*() {
+  const dir = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "homing-bench-"))),
+    (dir) => Effect.sync(() => rmSync(dir, { recursive: true }))
+  )
+  const store = yield* openDataDir(dir)
+  yield* measured("ingest, 100 a batch", messages / perBatch, messages, (n) =>
+    store.inbox.ingest({
+      rows: Array.from({ length: perBatch }, (_, i) => row(n * perBatch + i)),
+      ignored: [],
+      echoes: [],
+      edits: [],
+      redactions: [],
+      answered: [],
+      gaps: [],
+      cursor: SyncToken.make(`s${n}`)
+    }))
+  yield* measured(
+    "begin and settle",
+    messages,
+    messages,
+    (n) =>
+      Effect.flatMap(store.inbox.begin(roomOf(n)), (row) => store.inbox.settle(row?.key ?? "", answered([reply(n)])))
+  )
+  yield* measured(
+    "next and sent",
+    messages,
+    messages,
+    (n) =>
+      Effect.flatMap(store.outbox.next(roomOf(n)), (row) =>
+        store.outbox.sent(
+          row?.message.transactionId ?? TransactionId.make("none"),
+          EventId.make(`$sent-${n}-abcdefghijklmnopqrstuvwxyz0123`)
+        ))
+  )
+  yield* Console.log(table(rows))
+  yield* Console.log(`${(statSync(join(dir, "homing.db")).size / messages).toFixed(0)} bytes a message`)
+})
+
+NodeRuntime.runMain(Effect.scoped(program))

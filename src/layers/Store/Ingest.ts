@@ -1,0 +1,92 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { RawEvent } from "../../domain/SyncBatch.ts"
+import type { InboxRow, Ingested, Store } from "../Store.ts"
+import { type Database, decoderOf } from "./Database.ts"
+import { markSent } from "./Outbox.ts"
+import type { Statements } from "./Sqlite.ts"
+
+const Event = Schema.Struct({ event: Schema.fromJsonString(RawEvent) })
+const decodeEvent = decoderOf(Schema.UndefinedOr(Event))
+
+const insertMessage = `
+  INSERT INTO inbox (key, kind, room_id, sender, event, provenance, state, reason, attempts, received_at, settled_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+  ON CONFLICT (key) DO NOTHING`
+
+/**
+ * An invite has no event id: the next one into the same room has the same key and opens the row again. One that still waits
+ * stays as it is, attempts included, because an initial sync repeats every open invite.
+ */
+const insertInvite = insertMessage.replace(
+  "DO NOTHING",
+  `DO UPDATE SET
+    sender = excluded.sender, provenance = excluded.provenance, state = excluded.state, reason = excluded.reason,
+    code = NULL, attempts = 0, received_at = excluded.received_at, settled_at = excluded.settled_at
+  WHERE inbox.state <> 'pending'`
+)
+
+/** What is ignored on arrival is settled, and so keeps no event. */
+const insert = (statements: Statements, row: InboxRow, now: number, ignoredFor?: string): void => {
+  const pending = ignoredFor === undefined
+  statements.run(
+    row.kind === "invite" ? insertInvite : insertMessage,
+    row.key,
+    row.kind,
+    row.roomId,
+    row.sender,
+    pending && row.event !== undefined ? JSON.stringify(row.event) : null,
+    row.provenance,
+    pending ? "pending" : "ignored",
+    ignoredFor ?? null,
+    now,
+    pending ? null : now
+  )
+}
+
+/** Its sender said it again in other words before anybody answered: the answer is to those. */
+const edit = (statements: Statements, { content, sender, target }: Ingested["edits"][number]): void => {
+  const found = decodeEvent(statements.get(
+    "SELECT event FROM inbox WHERE key = ? AND sender = ? AND state = 'pending' AND event IS NOT NULL",
+    target,
+    sender
+  ))
+  if (found === undefined) return
+  statements.run("UPDATE inbox SET event = ? WHERE key = ?", JSON.stringify({ ...found.event, content }), target)
+}
+
+const settleUnhandled = `
+  UPDATE inbox SET state = ?, reason = ?, settled_at = ?, event = NULL
+  WHERE key = ? AND state = 'pending' AND kind = 'message'`
+
+/**
+ * The transaction of a sync answer. The order matters: a row is there before what came after it in the room, and that the bot has
+ * answered counts more than that the question is gone.
+ */
+export const makeIngest = (db: Database): Store["Service"]["inbox"]["ingest"] =>
+  Effect.fnUntraced(function*(batch) {
+    const now = yield* Clock.currentTimeMillis
+    yield* db.atomic("Store.inbox.ingest", (statements) => {
+      for (const row of batch.rows) insert(statements, row, now)
+      for (const { reason, row } of batch.ignored) insert(statements, row, now, reason)
+      for (const one of batch.edits) edit(statements, one)
+      for (const key of batch.answered) statements.run(settleUnhandled, "answered", "answered_before", now, key)
+      for (const { target } of batch.redactions) statements.run(settleUnhandled, "ignored", "redacted", now, target)
+      for (const echo of batch.echoes) markSent(statements, echo)
+      for (const { events, from, roomId, to } of batch.gaps) {
+        statements.run(
+          "INSERT INTO gaps (room_id, from_token, to_token, events, noticed_at) VALUES (?, ?, ?, ?, ?)",
+          roomId,
+          from,
+          to ?? null,
+          events,
+          now
+        )
+      }
+      statements.run(
+        "INSERT INTO cursor (id, token) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET token = excluded.token",
+        batch.cursor
+      )
+    })
+  })
