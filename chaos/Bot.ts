@@ -1,7 +1,8 @@
 import { Deferred, Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, openSync } from "node:fs"
+import { createWriteStream } from "node:fs"
 import { join } from "node:path"
+import { createInterface } from "node:readline"
 
 const program = join(import.meta.dirname, "../bin/homing.mjs")
 
@@ -21,9 +22,10 @@ export interface End {
 /** One life of the bot: a process like any other. It is killed when the scope closes. */
 export const startBot = Effect.fn("startBot")(function*(options: BotOptions, killAt?: string) {
   const ended = yield* Deferred.make<End>()
+  const ready = yield* Deferred.make<void>()
   const child = yield* Effect.acquireRelease(
     Effect.sync((): ChildProcess => {
-      const log = openSync(join(options.directory, "bot.log"), "a")
+      const log = createWriteStream(join(options.directory, "bot.log"), { flags: "a" })
       const child = spawn(process.execPath, [program, "run"], {
         cwd: options.directory,
         env: {
@@ -36,14 +38,24 @@ export const startBot = Effect.fn("startBot")(function*(options: BotOptions, kil
           HOMING_LOG_FORMAT: "json",
           ...(killAt === undefined ? {} : { HOMING_CHAOS_KILL_AT: killAt })
         },
-        stdio: ["ignore", log, log]
+        stdio: ["ignore", "pipe", "pipe"]
       })
-      closeSync(log)
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        log.write(`${line}\n`)
+        if (line.includes("matrix_reconcile_complete")) Deferred.doneUnsafe(ready, Effect.void)
+      })
+      child.stderr.on("data", (text) => log.write(text))
       child.on("exit", (code) => Deferred.doneUnsafe(ended, Effect.succeed({ code })))
+      child.on("close", () => log.end())
       return child
     }),
     (child) => Effect.andThen(Effect.sync(() => child.kill("SIGKILL")), Deferred.await(ended))
   )
   const signal = (name: NodeJS.Signals) => Effect.andThen(Effect.sync(() => child.kill(name)), Deferred.await(ended))
-  return { ended: Deferred.await(ended), kill: signal("SIGKILL"), stop: signal("SIGTERM") }
+  return {
+    ready: Deferred.await(ready),
+    ended: Deferred.await(ended),
+    kill: signal("SIGKILL"),
+    stop: signal("SIGTERM")
+  }
 })

@@ -1,4 +1,4 @@
-import { Duration, Effect, Queue, Schedule } from "effect"
+import { Duration, Effect, Option, Queue, Schedule } from "effect"
 import { type BotOptions, startBot } from "./Bot.ts"
 import type { Person } from "./People.ts"
 import { type Kill, makePlan, type Options, type PlannedMessage, type PlannedRoom, type Round } from "./Plan.ts"
@@ -18,8 +18,9 @@ export interface Report extends Verdict {
   readonly seconds: number
 }
 
-/** A life that does not come to its place is ended after this time. */
-const longestLife = Duration.seconds(8)
+/** The way to readiness may take so long on a busy machine; from there on, a life that does not come to its place is ended soon. */
+const longestStart = Duration.seconds(40)
+const longestLife = Duration.seconds(6)
 
 /** A room of the run: who is in it, and what was written there. */
 interface Stage {
@@ -129,11 +130,16 @@ const live = Effect.fn("live")(
       const stage = stages[message.room]
       if (stage !== undefined) yield* Queue.offer(stage.toWrite, message)
     }
-    const { ended, kill: killNow } = yield* startBot(
+    const { ended, kill: killNow, ready } = yield* startBot(
       bot,
       kill._tag === "At" ? `${kill.place}:${kill.times}` : undefined
     )
-    const before = yield* Effect.timeoutOption(ended, kill._tag === "At" ? longestLife : kill.millis)
+    // It may end by itself before it is killed.
+    const time = Effect.andThen(
+      kill._tag === "After" && kill.from === "start" ? Effect.void : Effect.timeoutOption(ready, longestStart),
+      Effect.sleep(kill._tag === "At" ? longestLife : kill.millis)
+    )
+    const before = yield* Effect.raceFirst(Effect.asSome(ended), Effect.as(time, Option.none()))
     if (before._tag === "None") yield* killNow
     const end: LifeEnd = before._tag === "None" ? "anytime" : before.value.code ?? "at its place"
     return end
@@ -166,8 +172,9 @@ const comeToRest = Effect.fn("comeToRest")(
       yield* stop
     }))
     yield* Effect.scoped(Effect.gen(function*() {
-      const { stop } = yield* startBot(bot)
-      yield* Effect.sleep("4 seconds")
+      const { ready, stop } = yield* startBot(bot)
+      yield* Effect.timeoutOption(ready, longestStart)
+      yield* Effect.sleep("3 seconds")
       yield* stop
     }))
   }

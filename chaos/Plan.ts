@@ -35,7 +35,8 @@ export interface PlannedRoom {
 /** How a life of the bot ends. */
 export type Kill =
   | { readonly _tag: "At"; readonly place: string; readonly times: number }
-  | { readonly _tag: "After"; readonly millis: number }
+  /** Counted from its start, or from when it is ready: the way there takes a while on a busy machine. */
+  | { readonly _tag: "After"; readonly millis: number; readonly from: "start" | "ready" }
 
 export interface Round {
   readonly kill: Kill
@@ -78,10 +79,6 @@ const syncs = { method: "GET", path: /\/v3\/sync$/ } as const
 const markers = { method: "PUT", path: "/account_data/" } as const
 const joins = { method: "POST", path: /\/join$/ } as const
 
-const limitedWithoutHint = FaultEffect.Answer({
-  status: 429,
-  body: { errcode: "M_LIMIT_EXCEEDED", error: "Too Many Requests" }
-})
 const gateway = FaultEffect.Html({ status: 502, html: "<html><body>Bad Gateway</body></html>" })
 
 /** What may befall the bot's requests. The lost answer stands twice: it is the one that invites a repetition. */
@@ -92,7 +89,7 @@ const faults: ReadonlyArray<Fault> = [
   { ...sends, effect: FaultEffect.Stalled() },
   { ...sends, effect: FaultEffect.Delay({ time: 300 }), count: 5 },
   { ...sends, effect: rateLimited(300), count: 2 },
-  { ...sends, effect: limitedWithoutHint },
+  { ...sends, effect: rateLimited() },
   { ...sends, effect: serverError(), count: 6 },
   { ...sends, effect: gateway },
   { ...syncs, effect: FaultEffect.LostAnswer() },
@@ -101,6 +98,13 @@ const faults: ReadonlyArray<Fault> = [
   { ...syncs, effect: FaultEffect.Delay({ time: 200 }) },
   { ...syncs, effect: rateLimited(200), skip: 1 },
   { ...syncs, effect: serverError(503), skip: 1 },
+  { ...syncs, effect: FaultEffect.Gap() },
+  { ...syncs, effect: FaultEffect.Gap(), count: 3 },
+  { ...syncs, effect: FaultEffect.Duplicated(), count: 3 },
+  { ...syncs, effect: FaultEffect.Reordered(), count: 3 },
+  { ...syncs, effect: FaultEffect.ForgottenPositions() },
+  { effect: FaultEffect.SignedOut({ softLogout: true }), skip: 5 },
+  { effect: FaultEffect.ClockSkew({ by: "1 hour" }), count: 5 },
   { ...markers, effect: FaultEffect.LostAnswer() },
   { ...markers, effect: serverError() },
   { ...joins, effect: FaultEffect.LostAnswer() },
@@ -141,7 +145,7 @@ const draw = Effect.fn("Plan.draw")(function*({ kills, messages, rooms }: Option
   const rounds = yield* some(
     kills,
     Effect.fnUntraced(function*(round) {
-      const kill = ends[round] ?? { _tag: "After", millis: 1000 }
+      const kill = ends[round] ?? { _tag: "After", millis: 1000, from: "ready" }
       const share = Math.floor(messages * (round + 1) / kills) - Math.floor(messages * round / kills)
       const open = plannedRooms.flatMap(({ invitedIn }, room) => invitedIn < round ? [room] : [])
       // Now and then all of it goes into one room, which leaves gaps in what a sync answer brings of it.
@@ -179,7 +183,11 @@ const kindsOfEnd = Effect.fnUntraced(function*(kills: number, rooms: ReadonlyArr
         : round % 2 === 1
         ? anytime[nextAnytime++ % anytime.length]
         : undefined
-      if (place === undefined) return { _tag: "After", millis: yield* Random.nextIntBetween(100, 3000) }
+      if (place === undefined) {
+        return (yield* Random.next) < 0.3
+          ? { _tag: "After", millis: yield* Random.nextIntBetween(100, 2000), from: "start" }
+          : { _tag: "After", millis: yield* Random.nextIntBetween(0, 1500), from: "ready" }
+      }
       const oftenPassed = /settle|send message|outbox\.sent/.test(place)
       return { _tag: "At", place, times: oftenPassed ? yield* Random.nextIntBetween(1, 5) : 1 }
     })
