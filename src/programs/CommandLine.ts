@@ -67,8 +67,13 @@ const sandbox = Command.make("sandbox", {
     Flag.withMetavar("port"),
     Flag.withDescription("Port of the homeserver on loopback (any free one)"),
     Flag.withDefault(0)
+  ),
+  dataDir: Flag.String("data-dir").pipe(
+    Flag.withMetavar("path"),
+    Flag.withDescription("Directory that keeps everything for the next time (nothing is kept)"),
+    Flag.optional
   )
-}, (options) => runSandbox(options)).pipe(
+}, ({ dataDir, port }) => runSandbox({ port, dataDir: Option.getOrUndefined(dataDir) })).pipe(
   Command.withDescription("Try everything on this machine: a homeserver, the bot and a chat, with nothing to set up")
 )
 
@@ -78,7 +83,7 @@ const start = Command.make(
   Effect.fnUntraced(function*(flags) {
     const report = yield* readConfig(given(flags))
     if (namesHomeserver(report)) return yield* runWith(report)
-    return yield* runSandbox({})
+    return yield* runSandbox({ dataDir: given(flags)["data-dir"] })
   })
 ).pipe(Command.withDescription("run when a homeserver is configured, else sandbox"))
 

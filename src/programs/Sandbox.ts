@@ -2,16 +2,20 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
+import { join, resolve } from "node:path"
 import { Homeserver } from "../layers/Homeserver.ts"
 import { Door } from "../layers/Homeserver/Door.ts"
+import { takeLease } from "../layers/Store/Lease.ts"
 import { BotProcess, logFile } from "./Sandbox/BotProcess.ts"
 import { complete, handleLine } from "./Sandbox/Commands.ts"
-import { NoAnswer, NoDoor, NoPlace } from "./Sandbox/Errors.ts"
+import { NoAnswer, NoDoor, NoPlace, NoWorld } from "./Sandbox/Errors.ts"
 import { Talk } from "./Sandbox/Talk.ts"
 import { Terminal } from "./Sandbox/Terminal.ts"
-import { introduction, welcome } from "./Sandbox/Words.ts"
+import { introduction, warningText, welcome } from "./Sandbox/Words.ts"
 
 const serverName = "sandbox.local"
 const botId = `@homing:${serverName}`
@@ -19,26 +23,50 @@ const botId = `@homing:${serverName}`
 export interface SandboxOptions {
   /** Of the homeserver, on loopback. Any free one by default. */
   readonly port?: number
+  /** Where everything is kept from one run to the next; nowhere by default. */
+  readonly dataDir?: string | undefined
   /** How long a line waits for its answer; 10 seconds by default. */
   readonly patience?: Duration.Input
 }
 
 /**
  * Everything on this machine: a small homeserver in this process, you, and the bot in a process of its own, which can be
- * killed. Nothing is configured, nothing is kept.
+ * killed. Nothing is configured, and nothing is kept unless there is a directory to keep it in.
  */
 export const sandbox = (options: SandboxOptions) => sandboxAt(options).pipe(Effect.provide(Terminal.layer(complete)))
 
 /** The same at a given terminal. */
 export const sandboxAt = Effect.fn("sandbox")(function*(options: SandboxOptions) {
   // First, so that something is seen at once.
-  yield* (yield* Terminal).print(welcome)
-  const fs = yield* FileSystem.FileSystem
-  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "homing-sandbox-" }).pipe(
-    Effect.mapError((error) => new NoPlace({ detail: error.message }))
-  )
+  yield* (yield* Terminal).print(welcome(options.dataDir))
+  const directory = yield* options.dataDir === undefined ? passingDirectory : keptDirectory(options.dataDir)
   yield* conversation(directory).pipe(Effect.provide(world(directory, options)))
 }, Effect.scoped)
+
+const passingDirectory = Effect.gen(function*() {
+  return yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped({ prefix: "homing-sandbox-" })
+}).pipe(
+  Effect.mapError(({ message }) =>
+    new NoPlace({ detail: message, advice: "Set TMPDIR to a directory that you may write to." })
+  )
+)
+
+const keptDirectory = Effect.fnUntraced(function*(path: string) {
+  const directory = resolve(path)
+  yield* (yield* FileSystem.FileSystem).makeDirectory(directory, { recursive: true, mode: 0o700 }).pipe(
+    Effect.mapError(({ message }) =>
+      new NoPlace({ detail: message, advice: "Give it a --data-dir that you may write to." })
+    )
+  )
+  yield* takeLease(directory).pipe(
+    Effect.catchTag("LeaseHeld", ({ holder }) =>
+      new NoPlace({
+        detail: `another sandbox (${holder}) is running in ${directory}`,
+        advice: "Stop that one, or give this one another --data-dir."
+      }))
+  )
+  return directory
+})
 
 /** From the first start of the bot to the end of the input. What a script wrote must all have been answered. */
 const conversation = Effect.fnUntraced(function*(directory: string) {
@@ -49,7 +77,7 @@ const conversation = Effect.fnUntraced(function*(directory: string) {
 
   const talking = Effect.gen(function*() {
     yield* bot.start
-    let unanswered = (yield* talk.open("Sandbox")) ? 0 : 1
+    let unanswered = (yield* talk.begin) ? 0 : 1
     yield* terminal.lines.pipe(
       // A person may go on writing while the bot is away; a script gets one answer after the other.
       Stream.mapEffect(handleLine, { concurrency: terminal.interactive ? "unbounded" : 1, unordered: true }),
@@ -61,8 +89,15 @@ const conversation = Effect.fnUntraced(function*(directory: string) {
   yield* Effect.raceAllFirst([talking, bot.broken, talk.follow, terminal.left])
 })
 
-const world = (directory: string, { patience = "10 seconds", port = 0 }: SandboxOptions) => {
+const world = (directory: string, { dataDir, patience = "10 seconds", port = 0 }: SandboxOptions) => {
   const password = randomUUID()
+  const homeserver = Homeserver.layer({
+    serverName,
+    users: [{ name: "homing", password }],
+    file: dataDir === undefined ? undefined : join(directory, "homeserver.json")
+  }).pipe(
+    Layer.catchTag("WorldFileUnusable", ({ message }) => Layer.effect(Homeserver, new NoWorld({ detail: message })))
+  )
   const door = Door.layer({ port }).pipe(
     Layer.catchTag("DoorShut", (shut) => Layer.effect(Door, new NoDoor({ port, detail: shut.detail })))
   )
@@ -71,6 +106,16 @@ const world = (directory: string, { patience = "10 seconds", port = 0 }: Sandbox
   )
   return Layer.merge(bot, Talk.layer({ bot: botId, patience })).pipe(
     Layer.provideMerge(door),
-    Layer.provideMerge(Homeserver.layer({ serverName, users: [{ name: "homing", password }] }))
+    Layer.provideMerge(homeserver),
+    Layer.provideMerge(warnings)
   )
 }
+
+/** What goes wrong in this process is told in the chat; the log of the bot is a file. */
+const warnings = Layer.unwrap(Effect.map(Terminal, ({ note }) =>
+  Layer.merge(
+    Logger.layer([
+      Logger.map(Logger.formatStructured, (entry) => Effect.runSync(note(warningText("the sandbox", entry))))
+    ]),
+    Layer.succeed(References.MinimumLogLevel, "Warn")
+  )))

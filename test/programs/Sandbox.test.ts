@@ -138,6 +138,35 @@ describe("the sandbox", () => {
       ])
     }), slow)
 
+  it.live("goes on where it was when there is a directory to keep it in", () =>
+    Effect.gen(function*() {
+      const dataDir = join(yield* scratchDirectory(), "kept")
+      yield* play("one\n/new Garden\n", { sandbox: { dataDir } })
+      const again = yield* play("/rooms\n/room 2\ntwo\n", { sandbox: { dataDir } })
+      assert.deepStrictEqual(again.talk, [
+        "  · the bot is there after a while: 2 rooms, 2 chats unchanged",
+        "  · you are in Sandbox again; /rooms lists all that there are",
+        "* 1  Sandbox",
+        "  2  Garden",
+        "  · you are in Garden",
+        "you: two",
+        "bot: two"
+      ])
+      assert.include(again.session, `it is kept in\n${dataDir}\n`)
+      const both = yield* Effect.all([1, 2].map(() => play("", { sandbox: { dataDir } })), { concurrency: 2 })
+      assert.match(
+        both.map(({ ending }) => ending.message ?? "").join(""),
+        /^homing: .* another sandbox \(.*Stop that one/
+      )
+      writeFileSync(join(dataDir, "homeserver.json"), "garbage")
+      const broken = yield* play("", { sandbox: { dataDir } })
+      assert.strictEqual(broken.ending.code, 74)
+      assert.match(broken.ending.message ?? "", /Move it away to begin with an empty sandbox/)
+      const nowhere = yield* play("", { sandbox: { dataDir: join(dataDir, "homeserver.json", "x") } })
+      assert.deepInclude(nowhere.ending, { code: 74 })
+      assert.match(nowhere.ending.message ?? "", /Give it a --data-dir that you may write to/)
+    }).pipe(Effect.provide(NodeServices.layer)), slow)
+
   it.live("shows warnings, and fails a script that got no answer", () =>
     Effect.gen(function*() {
       // Of an archived chat the bot says so once in a while only.
@@ -245,7 +274,7 @@ describe("homing sandbox", () => {
       assert.strictEqual(code, 74)
       assert.match(
         stderr,
-        /^homing: The sandbox cannot keep its state .*Set TMPDIR to a directory that you may write to\.\n$/
+        /^homing: The sandbox cannot keep its state: .*Set TMPDIR to a directory that you may write to\.\n$/
       )
       assert.strictEqual((yield* homing(["sandbox", "--port", "70000"], { cwd })).code, 64)
     }).pipe(Effect.provide(NodeServices.layer)), slow)

@@ -107,7 +107,7 @@ const make = Effect.fnUntraced(function*(options: BotOptions) {
         onSome: (found) => Deferred.succeed(back, found)
       })
     }
-    if (loud.has(entry.value.level)) yield* terminal.note(warningText(entry.value))
+    if (loud.has(entry.value.level)) yield* terminal.note(warningText("the bot", entry.value))
   })
 
   const begin = Effect.gen(function*() {
@@ -131,12 +131,13 @@ const make = Effect.fnUntraced(function*(options: BotOptions) {
   yield* Effect.addFinalizer(() => end("SIGTERM"))
 
   const forget = fs.remove(dataDirectory(options.directory), { recursive: true, force: true }).pipe(
-    Effect.mapError((error) => new NoPlace({ detail: error.message }))
+    Effect.mapError((error) => new NoPlace({ detail: error.message, advice: "The bot's databases are still there." }))
   )
 
   const start = Effect.gen(function*() {
-    const [taken, { pid }] = yield* timed(begin)
-    yield* terminal.note(`the bot is there after ${seconds(taken)}, as process ${pid}`)
+    const [taken, { found, pid }] = yield* timed(begin)
+    const way = found.rooms === 0 ? "" : `: ${wayBack(found)}`
+    yield* terminal.note(`the bot is there after ${seconds(taken)}, as process ${pid}${way}`)
   })
 
   const restart: BotProcess["Service"]["restart"] = Effect.fn("BotProcess.restart")(function*(how) {

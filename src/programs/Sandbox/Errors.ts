@@ -18,11 +18,22 @@ export class NoDoor extends Schema.TaggedError<NoDoor>()("NoDoor", { port: Schem
 }
 
 /** The directory for the state cannot be made or changed. */
-export class NoPlace extends Schema.TaggedError<NoPlace>()("NoPlace", { detail: Schema.String }) {
+export class NoPlace extends Schema.TaggedError<NoPlace>()("NoPlace", {
+  detail: Schema.String,
+  /** A sentence. */
+  advice: Schema.String
+}) {
   override readonly [Runtime.errorExitCode] = exitCode.storeUnusable
   override get message() {
-    return `The sandbox cannot keep its state in the directory for temporary files: ${this.detail}. ` +
-      `Set TMPDIR to a directory that you may write to.`
+    return `The sandbox cannot keep its state: ${this.detail}. ${this.advice}`
+  }
+}
+
+/** What an earlier run kept cannot be used. `detail` is all there is to say. */
+export class NoWorld extends Schema.TaggedError<NoWorld>()("NoWorld", { detail: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = exitCode.storeUnusable
+  override get message() {
+    return this.detail
   }
 }
 

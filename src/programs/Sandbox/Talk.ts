@@ -25,6 +25,8 @@ export interface Room {
 export class Talk extends Context.Service<Talk, {
   /** Prints what is said in all rooms, for as long as it runs. */
   readonly follow: Effect.Effect<never, PersonRefused>
+  /** Goes to the first room, or makes one, as `open` does. Needs `follow` at the same time. */
+  readonly begin: Effect.Effect<boolean, PersonRefused>
   /** Makes a room, goes there, invites the bot and waits for its greeting. Whether one came. */
   open(title: string): Effect.Effect<boolean, PersonRefused>
   /** Says something in the current room and waits for the answer. Whether one came. */
@@ -82,11 +84,19 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
     return came
   })
 
-  const happened = Effect.fnUntraced(function*(roomId: RoomId, event: RawEvent) {
+  const caughtUp = yield* Deferred.make<void>()
+
+  /** Takes note of what changes a room. */
+  const learn = (roomId: RoomId, event: RawEvent) => {
     const room = rooms.get(roomId) ?? { title: roomId, bot: "leave" }
     rooms.set(roomId, room)
     if (event.type === "m.room.name") room.title = printable(String(event.content["name"] ?? roomId))
     if (event.type === "m.room.member" && event.state_key === bot) room.bot = String(event.content["membership"])
+    return room
+  }
+
+  const happened = Effect.fnUntraced(function*(roomId: RoomId, event: RawEvent) {
+    const room = learn(roomId, event)
     if (event.type !== "m.room.message" || ownLine(event)) return
     const who = event.sender === bot ? "bot" : event.sender === you.userId ? "you" : event.sender
     yield* terminal.said(
@@ -105,10 +115,13 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
       const answer: typeof SyncAnswer.Type = yield* Effect.orDie(decodeAnswer(body))
       for (const [roomId, { state, timeline }] of Object.entries(answer.rooms?.join ?? {})) {
         for (const event of [...state?.events ?? [], ...timeline?.events ?? []]) {
-          yield* happened(RoomId.make(roomId), event)
+          // What was said before is history.
+          if (since === undefined) learn(RoomId.make(roomId), event)
+          else yield* happened(RoomId.make(roomId), event)
         }
       }
       since = answer.next_batch
+      yield* Deferred.succeed(caughtUp, undefined)
     }
   })
 
@@ -117,16 +130,31 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
     yield* terminal.prompt(room.title)
   })
 
+  const open = Effect.fn("Talk.open")(function*(title: string) {
+    const id = yield* you.createRoom({ name: title, invite: [bot] })
+    rooms.set(id, rooms.get(id) ?? { title, bot: "invite" })
+    current = id
+    const came = yield* answered(id)
+    yield* enter({ id, title })
+    return came
+  })
+
+  const begin = Effect.gen(function*() {
+    yield* Deferred.await(caughtUp)
+    const [first] = rooms
+    if (first !== undefined) {
+      const [id, { title }] = first
+      yield* terminal.note(`you are in ${title} again; /rooms lists all that there are`)
+      yield* enter({ id, title })
+      return true
+    }
+    return yield* open("Sandbox")
+  })
+
   return Talk.of({
     follow,
-    open: Effect.fn("Talk.open")(function*(title) {
-      const id = yield* you.createRoom({ name: title, invite: [bot] })
-      rooms.set(id, rooms.get(id) ?? { title, bot: "invite" })
-      current = id
-      const came = yield* answered(id)
-      yield* enter({ id, title })
-      return came
-    }),
+    begin,
+    open,
     say: Effect.fn("Talk.say")(function*(body) {
       if (current === undefined) return true
       if (!terminal.interactive) yield* terminal.said("you", body)

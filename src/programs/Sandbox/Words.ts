@@ -4,8 +4,11 @@ import * as Struct from "effect/Struct"
 import { ReconciliationReport } from "../../domain/Reconciliation.ts"
 
 /** What comes first, before anything is started. */
-export const welcome = `This is the Homing sandbox: a small Matrix homeserver, a bot on it, and you.
-All of it is on this machine, nothing leaves it, and nothing is kept at the end.
+export const welcome = (dataDir: string | undefined): string =>
+  `This is the Homing sandbox: a small Matrix homeserver, a bot on it, and you.
+All of it is on this machine, nothing leaves it, and ${
+    dataDir === undefined ? "nothing is kept at the end." : `it is kept in\n${dataDir}`
+  }
 `
 
 export const introduction = (homeserver: string, log: string): string =>
@@ -50,13 +53,14 @@ export const LogLine = Schema.fromJsonString(Schema.Struct({
   message: Schema.Unknown,
   annotations: Schema.Record(Schema.String, Schema.Unknown)
 }))
+type LogEntry = Pick<typeof LogLine.Type, "annotations" | "message">
 
 /** A line that a person should see, such as `sync_loop_ended (reason: SyncStalled)`. */
-export const warningText = ({ annotations, message }: typeof LogLine.Type): string => {
+export const warningText = (who: string, { annotations, message }: LogEntry): string => {
   const details = Object.entries(annotations).map(([name, value]) =>
     `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`
   )
-  const text = `the bot warns: ${String(message)}${details.length === 0 ? "" : ` (${details.join(", ")})`}`
+  const text = `${who} warns: ${String(message)}${details.length === 0 ? "" : ` (${details.join(", ")})`}`
   return text.length <= longestWarning ? text : `${text.slice(0, longestWarning)}…`
 }
 
