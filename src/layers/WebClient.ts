@@ -85,6 +85,8 @@ const guards = (homeserver: string): Readonly<Record<string, string>> => ({
     "script-src 'self' 'wasm-unsafe-eval'",
     "worker-src 'self'",
     "style-src 'self'",
+    // Hydrogen places menus and pictures by attributes.
+    "style-src-attr 'unsafe-inline'",
     "font-src 'self'",
     `connect-src 'self' ${homeserver}`,
     `img-src 'self' data: blob: ${homeserver}`,

@@ -73,6 +73,27 @@ layer(world, { excludeTestServices: true, timeout: "1 minute" })("in Chromium", 
       assert.strictEqual(requests.filter(({ path }) => path.endsWith("/keys/upload")).length, 1)
     }))
 
+  it.effect("a picture is sent, and fetched from the homeserver after a reload", () =>
+    Effect.gen(function*() {
+      const you = yield* (yield* Homeserver).as("you")
+      yield* you.createRoom({ name: "Pictures" })
+      const { complaints, page } = yield* openTab((yield* WebClient).url)
+      yield* Effect.promise(async () => {
+        await page.locator(".RoomList").getByText("Pictures", { exact: true }).click()
+        const chosen = page.waitForEvent("filechooser")
+        await page.getByTitle("Pick attachment").click()
+        await page.getByText("Send picture").click()
+        const sent = page.waitForResponse((answer) => answer.url().includes("/send/m.room.message/"))
+        await (await chosen).setFiles({ name: "a.png", mimeType: "image/png", buffer: await page.screenshot() })
+        assert.strictEqual((await sent).status(), 200)
+        const fetched = page.waitForResponse((answer) => answer.url().includes("/_matrix/client/v1/media/"))
+        await page.reload()
+        assert.strictEqual((await fetched).status(), 200)
+        await page.waitForFunction(`document.querySelector("img[alt='a.png']")?.naturalWidth > 0`)
+      })
+      assert.deepStrictEqual(complaints, [])
+    }))
+
   it.effect("the page says so when the homeserver does not answer", () =>
     Effect.gen(function*() {
       // Nobody listens on port 1.
