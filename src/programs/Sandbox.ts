@@ -1,3 +1,4 @@
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -29,6 +30,12 @@ export interface SandboxOptions {
   readonly patience?: Duration.Input
 }
 
+/** By the name of the account. */
+interface Passwords {
+  readonly homing: string
+  readonly you: string
+}
+
 /**
  * Everything on this machine: a small homeserver in this process, you, and the bot in a process of its own, which can be
  * killed. Nothing is configured, and nothing is kept unless there is a directory to keep it in.
@@ -40,7 +47,9 @@ export const sandboxAt = Effect.fn("sandbox")(function*(options: SandboxOptions)
   // First, so that something is seen at once.
   yield* (yield* Terminal).print(welcome(options.dataDir))
   const directory = yield* options.dataDir === undefined ? passingDirectory : keptDirectory(options.dataDir)
-  yield* conversation(directory).pipe(Effect.provide(world(directory, options)))
+  // New ones every time: nothing but this process needs them.
+  const passwords = { homing: randomUUID(), you: randomUUID() }
+  yield* conversation(directory, passwords).pipe(Effect.provide(world(directory, passwords, options)))
 }, Effect.scoped)
 
 const passingDirectory = Effect.gen(function*() {
@@ -69,15 +78,17 @@ const keptDirectory = Effect.fnUntraced(function*(path: string) {
 })
 
 /** From the first start of the bot to the end of the input. What a script wrote must all have been answered. */
-const conversation = Effect.fnUntraced(function*(directory: string) {
+const conversation = Effect.fnUntraced(function*(directory: string, passwords: Passwords) {
   const terminal = yield* Terminal
   const bot = yield* BotProcess
   const talk = yield* Talk
-  yield* terminal.print(introduction((yield* Door).url, logFile(directory)))
+  const { url } = yield* Door
+  yield* terminal.print(introduction(url, logFile(directory)))
 
   const talking = Effect.gen(function*() {
     yield* bot.start
     let unanswered = (yield* talk.begin) ? 0 : 1
+    if (terminal.interactive) yield* Effect.forkScoped(browser(url, passwords.you))
     yield* terminal.lines.pipe(
       // A person may go on writing while the bot is away; a script gets one answer after the other.
       Stream.mapEffect(handleLine, { concurrency: terminal.interactive ? "unbounded" : 1, unordered: true }),
@@ -89,11 +100,24 @@ const conversation = Effect.fnUntraced(function*(directory: string) {
   yield* Effect.raceAllFirst([talking, bot.broken, talk.follow, terminal.left])
 })
 
-const world = (directory: string, { dataDir, patience = "10 seconds", port = 0 }: SandboxOptions) => {
-  const password = randomUUID()
+/** You in a browser, too. Its page is built the first time, while you write already; without it the terminal does. */
+const browser = Effect.fnUntraced(function*(homeserverUrl: string, password: string) {
+  const { note } = yield* Terminal
+  const { WebClient } = yield* Effect.promise(() => import("../layers/WebClient.ts"))
+  yield* Layer.build(WebClient.layer({ homeserverUrl, user: "you", password })).pipe(
+    Effect.flatMap((context) => note(`in the browser, too: ${Context.get(context, WebClient).url}`)),
+    Effect.catch(({ message }) => note(message))
+  )
+})
+
+const world = (
+  directory: string,
+  passwords: Passwords,
+  { dataDir, patience = "10 seconds", port = 0 }: SandboxOptions
+) => {
   const homeserver = Homeserver.layer({
     serverName,
-    users: [{ name: "homing", password }],
+    users: Object.entries(passwords).map(([name, password]) => ({ name, password })),
     file: dataDir === undefined ? undefined : join(directory, "homeserver.json")
   }).pipe(
     Layer.catchTag("WorldFileUnusable", ({ message }) => Layer.effect(Homeserver, new NoWorld({ detail: message })))
@@ -102,7 +126,10 @@ const world = (directory: string, { dataDir, patience = "10 seconds", port = 0 }
     Layer.catchTag("DoorShut", (shut) => Layer.effect(Door, new NoDoor({ port, detail: shut.detail })))
   )
   const bot = Layer.unwrap(
-    Effect.map(Door, ({ url }) => BotProcess.layer({ homeserverUrl: url, userId: botId, password, directory }))
+    Effect.map(
+      Door,
+      ({ url }) => BotProcess.layer({ homeserverUrl: url, userId: botId, password: passwords.homing, directory })
+    )
   )
   return Layer.merge(bot, Talk.layer({ bot: botId, patience })).pipe(
     Layer.provideMerge(door),

@@ -36,6 +36,7 @@ export class Terminal extends Context.Service<Terminal, {
       Effect.gen(function*() {
         const stdio = yield* Stdio.Stdio
         const interactive = (yield* stdio.stdinIsTerminal) && (yield* stdio.stdoutIsTerminal)
+        if (interactive) forgiveLostTerminal(process.stdin)
         return yield* make({ input: process.stdin, output: process.stdout, interactive, complete })
       })
     )
@@ -68,6 +69,8 @@ const make = Effect.fnUntraced(function*({ complete, input, interactive, output 
       if (editing) readline.prompt()
       if (line.trim() !== "") Queue.offerUnsafe(lines, line.trim())
     })
+    // reading a terminal that is gone fails, on top of the hang-up
+    input.on("error", () => readline.close())
     readline.on("close", () => {
       if (editing) output.write("\n")
       editing = false
@@ -119,6 +122,18 @@ const make = Effect.fnUntraced(function*({ complete, input, interactive, output 
       })
   })
 })
+
+/** readline sets a terminal back when it closes, and throws when there is none any more: the window was closed. */
+const forgiveLostTerminal = (stdin: NodeJS.ReadStream): void => {
+  const setRawMode = stdin.setRawMode.bind(stdin)
+  stdin.setRawMode = (mode) => {
+    try {
+      return setRawMode(mode)
+    } catch {
+      return stdin
+    }
+  }
+}
 
 /** To the first column of the line that is being typed, which may be longer than the screen is wide, and away with it. */
 const erasure = (readline: Interface): string => {
