@@ -43,8 +43,11 @@ export const diagnosticText = (problem: Problem, prefix: string, code: Reference
   }
 }
 
-/** How often handling one event is begun before it is settled as failed: more than one only after a crash. */
-export const maximumAttempts = 5
+/**
+ * How often handling one event is begun before it is settled as failed: more than one only after a crash. Generous, because the
+ * first message of a busy room is begun in every short life of a bot that is killed again and again for other reasons.
+ */
+export const maximumAttempts = 10
 
 /** Said once when the bot joins or is spoken to in an encrypted room. Holds nothing of what people wrote. */
 export const encryptedRoomText = "This room is encrypted, and this version of me cannot read encrypted messages yet. " +

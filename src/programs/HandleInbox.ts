@@ -19,15 +19,20 @@ const concurrency = 16
 export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>) {
   const store = yield* Store
 
+  /** Rows whose attempt was counted in the transaction that settled the one before them. */
+  const begun = new Map<RoomId, PendingRow>()
+
   const settleNext = Effect.fnUntraced(function*(room: RoomId) {
-    const row = yield* store.inbox.begin(room)
+    const row = begun.get(room) ?? (yield* store.inbox.begin(room))
+    begun.delete(room)
     if (row === undefined) return "idle" as const
     const settlement = yield* settlementOf(row)
     if (settlement._tag === "Later") return { waitMillis: settlement.waitMillis }
-    yield* store.inbox.settle(row.key, settlement)
+    const next = yield* store.inbox.settleAndBegin(row.key, settlement)
+    if (next !== undefined) begun.set(room, next)
     yield* logSettled(row, settlement)
-    yield* outbox.wake(room)
-    return "more" as const
+    if (settlement._tag !== "Ignored") yield* outbox.wake(room)
+    return next === undefined ? "idle" as const : "more" as const
   })
 
   return yield* makeLanes({ concurrency, grace: "3 seconds", work: settleNext })

@@ -18,10 +18,11 @@ export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
   const store = yield* Store
   const { userId: self } = yield* (yield* MatrixSession).self
   const registered = batch.since === undefined ? yield* roomsWithChats : new Set<RoomId>()
+  const filled = yield* fillGaps(batch)
   const arrivals = arrivalsOf({
     batch,
     self,
-    recovered: yield* fillGaps(batch),
+    recovered: new Map(filled.map(({ events, roomId }) => [roomId, events])),
     registered: (room) => registered.has(room)
   })
   const skipped = batch.initial ? yield* skippedOf(arrivals) : new Set<EventId>()
@@ -41,10 +42,10 @@ export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
     rows,
     ignored: messages.flatMap((row) => skipped.has(row.event.event_id) ? [{ row, reason: "backlog" }] : []),
     echoes: arrivals.echoes,
-    edits: [],
-    redactions: [],
-    answered: [],
-    gaps: [],
+    edits: arrivals.edits,
+    redactions: arrivals.redactions,
+    answered: arrivals.answered,
+    gaps: filled.flatMap(({ leftOut }) => leftOut === undefined ? [] : [leftOut]),
     cursor: batch.nextBatch
   })
   if (batch.unreadable > 0) {
@@ -86,19 +87,15 @@ const skippedOf = Effect.fnUntraced(function*({ messages }: Arrivals) {
 
 const pageSize = 100
 
-/** The events that the server left out of limited timelines, by room, oldest first. */
-const fillGaps = Effect.fnUntraced(function*(batch: SyncBatch) {
-  const since = batch.since
-  if (since === undefined) return new Map<RoomId, ReadonlyArray<RawEvent>>()
+/** What the server left out of limited timelines. */
+const fillGaps = (batch: SyncBatch) => {
+  const { since } = batch
+  if (since === undefined) return Effect.succeed([])
   const gaps = batch.timelines.filter(({ limited, prevBatch }) => limited && prevBatch !== undefined)
-  const filled = yield* Effect.forEach(
-    gaps,
-    (timeline) => Effect.map(fillGap(timeline, since), (events) => [timeline.roomId, events] as const),
-    { concurrency: 4 }
-  )
-  return new Map(filled)
-})
+  return Effect.forEach(gaps, (timeline) => fillGap(timeline, since), { concurrency: 4 })
+}
 
+/** The events of one gap, oldest first, and what was left out of it. */
 const fillGap = Effect.fn("fillGap")(function*({ prevBatch, roomId }: RoomTimeline, since: SyncToken) {
   const rooms = yield* MatrixRooms
   const { catchUpLimit } = yield* AppConfig
@@ -118,13 +115,14 @@ const fillGap = Effect.fn("fillGap")(function*({ prevBatch, roomId }: RoomTimeli
   yield* say("timeline_gap_filled").pipe(
     Effect.annotateLogs({ room: roomId, events: newestFirst.length, complete: from === undefined })
   )
-  return newestFirst.reverse()
-}, (effect, { roomId }) =>
+  const leftOut = from === undefined ? undefined : { roomId, from, to: since, events: newestFirst.length }
+  return { roomId, events: newestFirst.reverse(), leftOut }
+}, (effect, { prevBatch, roomId }, since) =>
   // The room may be closed to us meanwhile. What the answer itself brought is still handled.
   Effect.catchTag(effect, "MatrixFailure", (failure) =>
     Effect.logWarning("timeline_gap_left_open").pipe(
       Effect.annotateLogs({ room: roomId, problem: failure.message }),
-      Effect.as<ReadonlyArray<RawEvent>>([])
+      Effect.as({ roomId, events: [], leftOut: { roomId, from: prevBatch ?? since, to: since, events: 0 } })
     )))
 
 /** 1 s, 2 s, 4 s … 30 s, without end. */

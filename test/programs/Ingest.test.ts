@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { serverError } from "../../src/layers/Homeserver/Faults.ts"
+import { Store } from "../../src/layers/Store.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
 describe("taking in what the server sends", () => {
@@ -93,5 +94,78 @@ describe("taking in what the server sends", () => {
       assert.strictEqual(answers.length, 1 + 100 + 20, "the greeting, the newest hundred, and twenty before them")
       const filled = second.log.find(({ event }) => event === "timeline_gap_filled")
       assert.include(filled?.data, { events: 20, complete: false })
+      const [gap] = yield* Context.get(database, Store).inbox.gaps(10)
+      assert.include(gap, { roomId: room, events: 20 })
     }).pipe(Effect.provide(homeserver)), 30_000)
+
+  it.effect("answers the new words of a message that was edited before it was handled, where the first ones stood", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const first = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      yield* first.stop
+      const question = yield* alice.say(room, "wrong words")
+      yield* alice.say(room, "* right words", {
+        "m.new_content": { msgtype: "m.text", body: "right words" },
+        "m.relates_to": { rel_type: "m.replace", event_id: question }
+      })
+      yield* startBot({ database })
+      assert.strictEqual(bodyOf(yield* answerTo(alice, room, question)), "right words")
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("does not answer a message that was taken back before it was handled", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const first = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      yield* first.stop
+      const regretted = yield* alice.say(room, "never mind")
+      yield* alice.redact(room, regretted)
+      yield* startBot({ database })
+      yield* answerTo(alice, room, yield* alice.say(room, "hello"))
+      const answers = (yield* alice.messages(room)).filter(({ sender, type }) =>
+        sender === botId && type === "m.room.message"
+      )
+      assert.deepStrictEqual(answers.slice(1).map(bodyOf), ["hello"])
+      const record = yield* Context.get(database, Store).inbox.find(regretted)
+      assert.include(record, { state: "ignored", reason: "redacted" })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("repeats nothing from a database that was put back to an older state", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const store = Context.get(database, Store)
+      const first = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      const before = yield* store.cursor
+      yield* first.stop
+
+      // What a restored backup looks like: an old cursor, and nothing known of what came after it.
+      const old = yield* aDatabase
+      const restored = Context.get(old, Store)
+      for (const chat of yield* store.chats.all) yield* restored.chats.put(chat)
+      const second = yield* startBot({ database })
+      for (const body of ["one", "two"]) yield* answerTo(alice, room, yield* alice.say(room, body))
+      yield* second.stop
+      if (before === undefined) return assert.fail("no cursor")
+      yield* restored.inbox.ingest({
+        rows: [],
+        ignored: [],
+        edits: [],
+        redactions: [],
+        answered: [],
+        echoes: [],
+        gaps: [],
+        cursor: before
+      })
+      yield* startBot({ database: old })
+      yield* answerTo(alice, room, yield* alice.say(room, "three"))
+      const answers = (yield* alice.messages(room)).filter(({ sender, type }) =>
+        sender === botId && type === "m.room.message"
+      )
+      assert.deepStrictEqual(answers.slice(1).map(bodyOf), ["one", "two", "three"])
+    }).pipe(Effect.provide(homeserver)))
 })

@@ -53,7 +53,14 @@ const edit = (statements: Statements, { content, sender, target }: Ingested["edi
     sender
   ))
   if (found === undefined) return
-  statements.run("UPDATE inbox SET event = ? WHERE key = ?", JSON.stringify({ ...found.event, content }), target)
+  // An edit cannot change where a message stands: its thread and what it replies to (Client-Server API, "Event replacements").
+  const { "m.relates_to": relation } = found.event.content
+  const edited = { ...content, ...(relation === undefined ? {} : { "m.relates_to": relation }) }
+  statements.run(
+    "UPDATE inbox SET event = ? WHERE key = ?",
+    JSON.stringify({ ...found.event, content: edited }),
+    target
+  )
 }
 
 const settleUnhandled = `
