@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process"
+import { execFile, execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -48,15 +48,27 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const data = join(mkdtempSync(join(tmpdir(), "homing-acceptance-")), "synapse")
   const port = await freePort()
   const environment = { SYNAPSE_DATA: data, SYNAPSE_PORT: String(port), SYNAPSE_SERVER_NAME: "hs.test" }
+  const remove = () => rmSync(join(data, ".."), { recursive: true, force: true })
+  const wipeAndExit = () => {
+    execFileSync(script, ["wipe"], { env: { ...process.env, ...environment }, stdio: "ignore" })
+    remove()
+    process.exit(1)
+  }
+  // Synapse would outlive a run that is cut short.
+  const signals = ["SIGINT", "SIGTERM"] as const
+  for (const signal of signals) process.once(signal, wipeAndExit)
   const teardown = async () => {
+    for (const signal of signals) process.off(signal, wipeAndExit)
     await synapseScript(environment, "wipe")
-    rmSync(join(data, ".."), { recursive: true, force: true })
+    remove()
   }
   try {
     await synapseScript(environment, "install")
     // Synapse would answer a request with the `since` of an earlier one from its cache, for two minutes.
     mkdirSync(data, { recursive: true })
-    writeFileSync(join(data, "extra.yaml"), "caches: {sync_response_cache_duration: 0s}\n")
+    // It would keep rooms out of the public directory, too, without a word.
+    const settings = ["caches: {sync_response_cache_duration: 0s}", "room_list_publication_rules: [{action: allow}]"]
+    writeFileSync(join(data, "extra.yaml"), `${settings.join("\n")}\n`)
     await synapseScript(environment, "start")
     await synapseScript(environment, "register", "operator", "operator-password", "--admin")
     const login = JSON.parse(await synapseScript(environment, "login", "operator", "operator-password"))

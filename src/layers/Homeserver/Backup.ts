@@ -44,6 +44,7 @@ export const backupOf = (user: User, version?: string): Backup => {
 export const writableBackup = (user: User, version: string | undefined): Backup => {
   const current = backupOf(user)
   if (version === current.version) return current
+  backupOf(user, version)
   throw new Refusal(403, "M_WRONG_ROOM_KEYS_VERSION", "Wrong backup version.", { current_version: current.version })
 }
 

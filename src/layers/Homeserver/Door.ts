@@ -38,6 +38,7 @@ const openDoor: (options: DoorOptions) => Effect.Effect<{ readonly url: string }
     const address = server.address()
     const url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : port}`
     server.on("request", (request, response) => {
+      if (Number(request.headers["content-length"]) > largestBody) return write(response, tooLarge)
       const chunks: Array<Buffer> = []
       let size = 0
       request.on("error", () => response.destroy())

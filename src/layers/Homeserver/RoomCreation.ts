@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import { append, freshOpaque, type Json, openRoom, type Room, type StoredEvent, type World } from "./Model.ts"
 import { badParam } from "./Refusal.ts"
-import { requirePower, send, setMembership, stateContent, stateEvent } from "./Rooms.ts"
+import { numberIn, requirePower, send, setMembership, stateContent, stateEvent } from "./Rooms.ts"
 
 const Content = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -142,5 +142,13 @@ export const upgradeRoom = (world: World, old: Room, sender: string, version: st
     stateKey: "",
     content: { body: "This room has been replaced", replacement_room: room.roomId }
   }, now)
+  // Nobody but moderators speaks in the old room any more ("Server behaviour" of room upgrades).
+  const quiet = Math.max(50, numberIn(levels, "users_default", 0) + 1)
+  const raised = {
+    ...levels,
+    events_default: Math.max(quiet, numberIn(levels, "events_default", 0)),
+    invite: Math.max(quiet, numberIn(levels, "invite", 0))
+  }
+  append(world, old, { type: "m.room.power_levels", sender, stateKey: "", content: raised }, now)
   return room
 }

@@ -9,7 +9,7 @@ import {
   type StoredEvent,
   type World
 } from "./Model.ts"
-import { forbidden, notFound } from "./Refusal.ts"
+import { badParam, forbidden, notFound } from "./Refusal.ts"
 
 export const roomOf = (world: World, roomId: string): Room => {
   const room = world.rooms.get(roomId)
@@ -57,10 +57,13 @@ export const requireJoined = (room: Room, userId: string): void => {
 
 /**
  * The last position that the user may see in the room: now for a member, the own leave for somebody who left. History
- * before the join is visible (`shared`); an outsider sees nothing.
+ * before the join is visible (`shared`); an outsider sees nothing, nor does who has forgotten the room.
  */
 export const horizonOf = (world: World, room: Room, userId: string): number => {
   if (room.joined.has(userId)) return world.position
+  if (world.users.get(userId)?.rooms.has(room.roomId) !== true) {
+    throw forbidden(`User ${userId} not in room ${room.roomId}`)
+  }
   let event = stateEvent(room, "m.room.member", userId)
   const last = event
   while (event !== undefined && membershipIn(event) !== "join") event = event.replaced
@@ -72,7 +75,7 @@ export const horizonOf = (world: World, room: Room, userId: string): number => {
 
 // --- power levels
 
-const numberIn = (content: Json, key: string, otherwise: number): number => {
+export const numberIn = (content: Json, key: string, otherwise: number): number => {
   const value = content[key]
   return typeof value === "number" ? value : otherwise
 }
@@ -210,6 +213,7 @@ export const setMembership = (world: World, room: Room, change: MembershipChange
       }
       break
     case "invite":
+      if (!/^@[^:]+:.+/.test(target)) throw badParam("M_INVALID_PARAM", `${target} is not a user id`)
       requireAction(room, sender, "invite")
       if (standing === "ban") throw forbidden(`${target} is banned from the room`)
       if (standing === "join") throw forbidden(`${target} is already in the room.`)

@@ -73,10 +73,13 @@ export const sync = (world: World, user: User, device: Device, options: SyncOpti
       case "knock":
         if (changed) knock[roomId] = { knock_state: { events: inviteState(room, own) } }
         break
-      default:
-        if (changed && (options.since !== undefined || options.filter.room?.include_leave === true)) {
+      default: {
+        // Who was made to leave is told even by a first sync, as on Synapse; who left knows.
+        const isTold = options.since !== undefined || own.sender !== user.userId
+        if (changed && (isTold || options.filter.room?.include_leave === true)) {
           leave[roomId] = leftSection(view, room, own)
         }
+      }
     }
   }
   const since = options.since
@@ -178,17 +181,23 @@ const timelineAndState = (view: View, room: Room, since: number | undefined, spa
   }
 }
 
-/** The members that a client needs for a timeline when it loads them lazily: who spoke, and at first the user. */
+/**
+ * The members that a client needs for a timeline when it loads them lazily: who spoke, and at first the user, and those
+ * after whom a nameless room is called.
+ */
 const speakers = (
   { user }: View,
   room: Room,
   events: ReadonlyArray<StoredEvent>,
   stateEnd: number,
   full: boolean
-): ReadonlyArray<StoredEvent> =>
-  [...new Set([...events.map(({ sender }) => sender), ...(full ? [user.userId] : [])])].flatMap((userId) =>
+): ReadonlyArray<StoredEvent> => {
+  const isNamed = [stateEvent(room, "m.room.name"), stateEvent(room, "m.room.canonical_alias")].some(Boolean)
+  const atFirst = full ? [user.userId, ...(isNamed ? [] : heroesOf(room, user.userId))] : []
+  return [...new Set([...events.map(({ sender }) => sender), ...atFirst])].flatMap((userId) =>
     asOf(stateEvent(room, "m.room.member", userId), stateEnd) ?? []
   )
+}
 
 const stateChanges = (room: Room, span: Span): Array<StoredEvent> => {
   const changes = new Map<string, StoredEvent>()
@@ -254,17 +263,26 @@ const ephemeralAfter = ({ now, options, user }: View, room: Room, since: number 
   return events.filter((event) => typeof event["type"] === "string" && accept({ type: event["type"] }))
 }
 
-/** Names the first members of a room, so that a client can call a nameless room after them. */
-const summaryOf = (room: Room, userId: string): Json => {
+/** The first five others of a room, after whom a nameless one is called. */
+const heroesOf = (room: Room, userId: string): ReadonlyArray<string> => {
   const heroes: Array<string> = []
+  for (const event of room.state.values()) {
+    if (event.type !== "m.room.member" || event.stateKey === undefined || event.stateKey === userId) continue
+    const membership = membershipIn(event)
+    if (membership === "join" || membership === "invite") heroes.push(event.stateKey)
+    if (heroes.length === 5) break
+  }
+  return heroes
+}
+
+const summaryOf = (room: Room, userId: string): Json => {
   let invited = 0
   for (const event of room.state.values()) {
-    if (event.type !== "m.room.member" || event.stateKey === undefined) continue
-    const membership = membershipIn(event)
-    if (membership === "invite") invited++
-    if ((membership === "join" || membership === "invite") && event.stateKey !== userId && heroes.length < 5) {
-      heroes.push(event.stateKey)
-    }
+    if (event.type === "m.room.member" && membershipIn(event) === "invite") invited++
   }
-  return { "m.heroes": heroes, "m.joined_member_count": room.joined.size, "m.invited_member_count": invited }
+  return {
+    "m.heroes": heroesOf(room, userId),
+    "m.joined_member_count": room.joined.size,
+    "m.invited_member_count": invited
+  }
 }

@@ -1,5 +1,6 @@
 /** Rooms: making them, coming and going, and their state. */
 import * as Schema from "effect/Schema"
+import { isDeepStrictEqual } from "node:util"
 import { type Json, positionOfToken, type Room } from "../Model.ts"
 import { badParam, forbidden, notFound, Refusal } from "../Refusal.ts"
 import { CreateRoom, createRoom, defaultRoomVersion, upgradeRoom } from "../RoomCreation.ts"
@@ -9,6 +10,7 @@ import {
   type MembershipChange,
   membershipIn,
   requireJoined,
+  requirePower,
   roomOf,
   send,
   setMembership,
@@ -86,6 +88,12 @@ const putState = (call: Call, content: Json): Json => {
   const sender = call.user.userId
   const room = roomOf(call.world, at(call).room)
   if (type !== "m.room.member") {
+    const standing = stateEvent(room, type, stateKey)
+    // Saying what is so already makes no event, as on Synapse.
+    if (standing?.sender === sender && isDeepStrictEqual(standing.content, content)) {
+      requirePower(room, sender, type, true)
+      return { event_id: standing.eventId }
+    }
     return { event_id: send(call.world, room, { type, sender, stateKey, content }, call.now).eventId }
   }
   const { membership: _, ...more } = content
