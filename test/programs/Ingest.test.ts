@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect } from "effect"
+import { Context, Deferred, Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { text } from "../../src/domain/Message.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { serverError } from "../../src/layers/Homeserver/Faults.ts"
+import { Responder } from "../../src/layers/Responder.ts"
 import { Store } from "../../src/layers/Store.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
@@ -129,6 +131,31 @@ describe("taking in what the server sends", () => {
         sender === botId && type === "m.room.message"
       )
       assert.deepStrictEqual(answers.slice(1).map(bodyOf), ["hello"])
+      const record = yield* Context.get(database, Store).inbox.find(regretted)
+      assert.include(record, { state: "ignored", reason: "redacted" })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("does not answer a message that was taken back while it waited for the one before it", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const letGo = yield* Deferred.make<void>()
+      const responder = Layer.succeed(
+        Responder,
+        Responder.of({
+          respond: (_, message) => Stream.fromEffect(Effect.as(Deferred.await(letGo), text(message.body)))
+        })
+      )
+      yield* startBot({ database, responder })
+      const room = yield* aChat(alice)
+      const held = yield* alice.say(room, "slow one")
+      const regretted = yield* alice.say(room, "never mind")
+      yield* TestClock.adjust("1 second")
+      yield* alice.redact(room, regretted)
+      yield* TestClock.adjust("1 second")
+      yield* Deferred.succeed(letGo, undefined)
+      yield* answerTo(alice, room, held)
+      yield* answerTo(alice, room, yield* alice.say(room, "hello"))
       const record = yield* Context.get(database, Store).inbox.find(regretted)
       assert.include(record, { state: "ignored", reason: "redacted" })
     }).pipe(Effect.provide(homeserver)))
