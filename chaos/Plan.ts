@@ -63,7 +63,7 @@ const everyday = [
 ]
 
 /** Passed when somebody renames a chat. */
-const ofRename = [...threeOf("ChatManager.rename"), ...twoOf("write marker"), ...threeOf("ChatManager.markerWritten")]
+const ofRename = [...threeOf("ChatManager.rename"), ...twoOf("write marker"), ...twoOf("ChatManager.markerWritten")]
 
 /** Passed when somebody invites the bot. */
 const ofInvite = [...twoOf("join"), ...twoOf("read room state"), ...threeOf("ChatManager.register")]
