@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Schedule } from "effect"
+import { Effect, Exit, Fiber, Layer, Schedule } from "effect"
 import { readdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { dirname, join } from "node:path"
@@ -11,6 +11,7 @@ import { complete } from "../../src/programs/Sandbox/Commands.ts"
 import { Terminal } from "../../src/programs/Sandbox/Terminal.ts"
 import { scratchDirectory } from "../layers/AppConfig/Scratch.ts"
 import { homing, spawnScript } from "../Spawn.ts"
+import { Screen } from "./SandboxScreen.ts"
 
 /** Processes are slow to start on a machine that is busy with other tests. */
 const slow = 60_000
@@ -205,6 +206,23 @@ describe("the sandbox", () => {
         code: 137,
         message: "homing: The bot was ended by SIGKILL, and the sandbox with it."
       })
+    }), slow)
+
+  it.live("ends when the person leaves, even while the bot starts", () =>
+    Effect.gen(function*() {
+      const input = new PassThrough()
+      const output = new Screen(80)
+      const playing = yield* Effect.forkChild(
+        sandboxAt({}).pipe(
+          Effect.provide(Layer.merge(
+            Terminal.layerOn({ input, output, interactive: true, complete }),
+            NodeServices.layer
+          ))
+        )
+      )
+      yield* output.shows(/bot is starting|bot is there/)
+      input.write("\u0003")
+      yield* Fiber.join(playing)
     }), slow)
 
   it.live("takes the port that it is given, and says when that is taken", () =>

@@ -1,3 +1,4 @@
+import { Effect } from "effect"
 import { Writable } from "node:stream"
 
 /** A screen that knows as much of terminals as readline needs: text, new lines, the cursor, and erasing downwards. */
@@ -17,6 +18,18 @@ export class Screen extends Writable {
     return this.#rows.map((row) => row.join("").trimEnd()).join("\n").trimEnd().split("\n")
   }
 
+  /** Waits until a line matches. */
+  shows(pattern: RegExp): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const look = () => {
+        if (this.lines.some((line) => pattern.test(line))) resume(Effect.void)
+      }
+      this.on("drawn", look)
+      look()
+      return Effect.sync(() => this.off("drawn", look))
+    })
+  }
+
   override _write(chunk: unknown, _encoding: string, done: () => void) {
     for (const [part] of String(chunk).matchAll(/\p{Cc}\[[\d;]*[A-Za-z]|[^]/gu)) {
       if (part.startsWith("\u001b[")) this.#control(part.at(-1) ?? "", Number.parseInt(part.slice(2), 10))
@@ -25,6 +38,7 @@ export class Screen extends Writable {
       else this.#put(part)
     }
     done()
+    this.emit("drawn")
   }
 
   #control(name: string, given: number) {
