@@ -104,7 +104,7 @@ describe("the sandbox", () => {
         "  · the bot is back after a while: 2 rooms, 2 chats unchanged",
         "you: three",
         "bot: three",
-        "  · the bot is killed (kill -9), its databases are deleted, and it is started again with nothing",
+        "  · the bot is killed, its databases are deleted, and it is started again",
         "  · the bot is back after a while: 2 rooms, 2 chats restored",
         "you: four",
         "bot: four"

@@ -25,7 +25,7 @@ const restart = (how: Restart) =>
       how.signal === "SIGTERM"
         ? "the bot is asked to stop, and is started again on the same data"
         : how.loseDatabase === true
-        ? "the bot is killed (kill -9), its databases are deleted, and it is started again with nothing"
+        ? "the bot is killed, its databases are deleted, and it is started again"
         : "the bot is killed (kill -9), and is started again on the same data"
     )
     yield* (yield* BotProcess).restart(how)
