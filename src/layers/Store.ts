@@ -19,6 +19,7 @@ import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import type { Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "./AppConfig.ts"
+import { backUp, restore } from "./Store/Backup.ts"
 import { changeDataDir, leaseHolder, openDataDir, openStore, readDataDir } from "./Store/Live.ts"
 
 /** What signs the bot in again without a password. */
@@ -121,6 +122,18 @@ export interface OutboxRecord {
 export interface Pruned {
   readonly inbox: number
   readonly outbox: number
+}
+
+/** Where a backup is, and what is in it. */
+export interface BackedUp {
+  readonly dir: string
+  readonly files: ReadonlyArray<string>
+}
+
+/** What a restore put in place, and where it moved what was there before. */
+export interface Restored {
+  readonly files: ReadonlyArray<string>
+  readonly aside: string | undefined
 }
 
 type Stored<A> = Effect.Effect<A, StoreUnavailable>
@@ -247,6 +260,15 @@ export class Store extends Context.Service<Store, {
 
   /** Who runs on the data directory; undefined when nobody does. */
   static readonly holder = Effect.flatMap(AppConfig, (settings) => leaseHolder(settings.dataDir))
+
+  /**
+   * Copies every database in the data directory into the new directory `dir`, or into a new one in it when it exists; also while a
+   * bot runs. The copies hold the bot's token and keys.
+   */
+  static readonly backUp = (dir: string) => Effect.flatMap(AppConfig, (settings) => backUp(settings.dataDir, dir))
+
+  /** Puts a backup in the place of the data directory's databases, which are moved aside. Fails with `LeaseHeld` while a bot runs. */
+  static readonly restore = (dir: string) => Effect.flatMap(AppConfig, (settings) => restore(settings.dataDir, dir))
 
   /** The same code on SQLite's `:memory:`: nothing is kept, nothing is shared. */
   static readonly layerMemory = Layer.effect(Store, openStore(":memory:"))

@@ -13,6 +13,7 @@ import { readConfig } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { flagName, settingKeys, settingsTable, variableName } from "../layers/AppConfig/SettingsTable.ts"
 import type { Flags } from "../layers/AppConfig/Sources.ts"
+import { operatorCommands } from "./OperatorCommands.ts"
 import type { SandboxOptions } from "./Sandbox.ts"
 
 /** The version in package.json; a test keeps them the same. */
@@ -111,7 +112,15 @@ const homing = Command.make("homing").pipe(
       "A setting is taken from its flag, the environment (HOMING_HOMESERVER_URL, or HOMING_PASSWORD_FILE for a file that " +
       "holds the value), .env, homing.toml or its default, in this order."
   ),
-  Command.withSubcommands([start, run, sandbox, config, doctor, signOut])
+  Command.withSubcommands([
+    start,
+    run,
+    sandbox,
+    config,
+    doctor,
+    signOut,
+    ...operatorCommands(settingFlags, (flags) => readConfig(given(flags)))
+  ])
 )
 
 /**

@@ -73,6 +73,9 @@ const describe = (cause: unknown): string => {
   if (isSqlError(cause)) return describe(cause.reason.cause)
   if (Schema.isSchemaError(cause)) return `It holds a row that Homing cannot read: ${messageOf(cause)}`
   const message = messageOf(cause)
+  if (/^no such (table|column)/.test(message)) {
+    return `It was written by an older Homing; a start of the bot brings it up to date (${message})`
+  }
   return message.charAt(0).toUpperCase() + message.slice(1)
 }
 

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import type { LeaseHeld, StoreUnavailable } from "../../domain/Errors.ts"
+import { type LeaseHeld, StoreUnavailable } from "../../domain/Errors.ts"
 import type { Store } from "../Store.ts"
 import { makeChats } from "./Chats.ts"
 import { type Database, openDatabase } from "./Database.ts"
@@ -43,9 +43,19 @@ export const openDataDir = Effect.fn("Store.openDataDir")(function*(dataDir: str
   return yield* openStore(Path.join(dataDir, "homing.db"))
 })
 
+/** The path of a database that is there. Opening it in any other case would make an empty one. */
+const present = (dataDir: string) =>
+  Effect.suspend(() => {
+    const path = Path.join(dataDir, "homing.db")
+    const detail = "There is none: no bot has run there yet. Set HOMING_DATA_DIR to the directory that the bot runs on."
+    return Fs.existsSync(path)
+      ? Effect.succeed(path)
+      : Effect.fail(new StoreUnavailable({ path, problem: "failed", detail }))
+  })
+
 /** The database of a data directory as it stands, for looking only: takes no lease and changes no schema. */
 export const readDataDir = Effect.fn("Store.readDataDir")(function*(dataDir: string) {
-  const db = yield* openDatabase(Path.join(dataDir, "homing.db"))
+  const db = yield* openDatabase(yield* present(dataDir))
   yield* schemaVersion(db)
   yield* db.run(db.sql`PRAGMA query_only = ON`)
   return makeStore(db)
@@ -56,7 +66,7 @@ export const readDataDir = Effect.fn("Store.readDataDir")(function*(dataDir: str
  * other. Changes no schema, which a bot that runs would not expect.
  */
 export const changeDataDir = Effect.fn("Store.changeDataDir")(function*(dataDir: string) {
-  const path = Path.join(dataDir, "homing.db")
+  const path = yield* present(dataDir)
   const db = yield* openDatabase(path)
   const version = yield* schemaVersion(db)
   if (version < migrations.length) {

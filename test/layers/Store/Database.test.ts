@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { EventId, SyncToken, TransactionId } from "../../../src/domain/Ids.ts"
 import { answered } from "../../../src/domain/Settlement.ts"
 import { openDatabase } from "../../../src/layers/Store/Database.ts"
-import { leaseHolder, makeStore, openDataDir, readDataDir } from "../../../src/layers/Store/Live.ts"
+import { changeDataDir, leaseHolder, makeStore, openDataDir, readDataDir } from "../../../src/layers/Store/Live.ts"
 import { migrate, migrations } from "../../../src/layers/Store/Migrations.ts"
 import { batch, bound, message, reply, report, roomA, session, temporaryDirectory } from "./Samples.ts"
 
@@ -112,7 +112,10 @@ describe("a database that cannot be used", () => {
   it.effect("recognises a page that was overwritten", () =>
     Effect.gen(function*() {
       const dataDir = yield* temporaryDirectory
-      yield* using(dataDir, (store) => store.inbox.ingest(batch(Array.from({ length: 200 }, (_, n) => message(`$${n}`)))))
+      yield* using(
+        dataDir,
+        (store) => store.inbox.ingest(batch(Array.from({ length: 200 }, (_, n) => message(`$${n}`))))
+      )
       const file = join(dataDir, "homing.db")
       const bytes = readFileSync(file)
       bytes.fill(0xa5, bytes.length - 12 * 4096, bytes.length - 4 * 4096)
@@ -174,6 +177,28 @@ describe("a database that is only looked at", () => {
       assert.strictEqual((yield* leaseHolder(dataDir))?._tag, "LeaseHeld")
     }))
 
+  it.effect("is not made by looking", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      for (const look of [readDataDir, changeDataDir]) {
+        assert.include((yield* Effect.flip(look(dataDir))).message, "no bot has run there yet")
+      }
+      assert.deepStrictEqual(readdirSync(dataDir), [])
+    }))
+
+  it.effect("asks for a start of the bot when an older Homing wrote it", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const old = new DatabaseSync(join(dataDir, "homing.db"))
+      for (const statement of migrations[0] ?? []) old.exec(statement)
+      old.exec("PRAGMA user_version = 1")
+      old.close()
+      const looking = yield* readDataDir(dataDir)
+      assert.deepStrictEqual(yield* looking.chats.all, [])
+      assert.include((yield* Effect.flip(looking.inbox.gaps(1))).message, "an older Homing")
+      assert.include((yield* Effect.flip(changeDataDir(dataDir))).message, "an older Homing")
+    }))
+
   it.effect("is refused when a newer Homing wrote it", () =>
     Effect.gen(function*() {
       const dataDir = yield* temporaryDirectory
@@ -181,6 +206,48 @@ describe("a database that is only looked at", () => {
       tamper(dataDir, "PRAGMA user_version = 99")
       assert.strictEqual((yield* Effect.flip(readDataDir(dataDir))).problem, "newer_schema")
       assert.isUndefined(yield* leaseHolder(dataDir))
+    }))
+})
+
+describe("a database that is changed beside a bot", () => {
+  it.effect("lets each of the two see what the other wrote", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const running = yield* open(dataDir)
+      yield* running.inbox.ingest(batch([message("$1")]))
+      yield* running.inbox.settle("$1", answered([reply("t1")]))
+      yield* running.outbox.dead(TransactionId.make("t1"), "forbidden")
+      assert.isUndefined(yield* running.outbox.next(roomA))
+      const beside = yield* changeDataDir(dataDir)
+      assert.isTrue(yield* beside.outbox.retry(TransactionId.make("t1")))
+      assert.deepInclude(yield* running.outbox.next(roomA), { message: reply("t1") })
+      yield* running.outbox.sent(TransactionId.make("t1"), EventId.make("$a"))
+      assert.isFalse(yield* beside.outbox.drop(TransactionId.make("t1")))
+    }))
+})
+
+describe("a database that forgets", () => {
+  it.effect("gives the room back to the disk, also one that an older Homing made", () =>
+    Effect.gen(function*() {
+      for (const [name, setUp] of [["new", ""], ["old", "CREATE TABLE other (x)"]] as const) {
+        const dataDir = yield* temporaryDirectory
+        if (setUp !== "") tamper(dataDir, setUp)
+        const size = () => statSync(join(dataDir, "homing.db")).size
+        yield* using(dataDir, (store) =>
+          store.inbox.ingest(batch(
+            Array.from({ length: 3000 }, (_, n) => message(`$${n}`)),
+            {
+              redactions: Array.from({ length: 2990 }, (_, n) => ({ target: EventId.make(`$${n}`) }))
+            }
+          )))
+        const before = size()
+        yield* using(dataDir, (store) => store.prune({ before: 1e15, keep: 0 }))
+        assert.isBelow(size(), before / 10, name)
+        yield* using(
+          dataDir,
+          (store) => Effect.map(store.inbox.counts, ({ pending }) => assert.strictEqual(pending, 10))
+        )
+      }
     }))
 })
 
@@ -193,6 +260,31 @@ describe("migrations", () => {
       yield* migrate(db)
       assert.deepStrictEqual(yield* db.sql`SELECT name, sql FROM sqlite_master ORDER BY name`, schema)
       assert.strictEqual((yield* db.sql`PRAGMA user_version`)[0]?.["user_version"], migrations.length)
+    }))
+
+  it.effect("keep what an older version wrote, the order of its replies too", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const old = new DatabaseSync(join(dataDir, "homing.db"))
+      for (const statement of migrations[0] ?? []) old.exec(statement)
+      old.exec(`
+        INSERT INTO inbox (seq, key, kind, room_id, sender, provenance, state, attempts, received_at)
+          VALUES (7, '$1', 'message', '${roomA}', '${session.userId}', 'live', 'answered', 1, 5);
+        INSERT INTO outbox (position, room_id, transaction_id, type, content, state, attempts, event_id, inbox_key) VALUES
+          (4, '${roomA}', 't1', 'm.room.message', '${JSON.stringify(reply("t1").content)}', 'pending', 0, NULL, '$1'),
+          (9, '${roomA}', 't2', 'm.room.message', '${JSON.stringify(reply("t2").content)}', 'pending', 0, NULL, '$1'),
+          (2, '${roomA}', 't0', 'm.room.message', NULL, 'sent', 1, '$sent', '$1');
+        PRAGMA user_version = 1`)
+      old.close()
+      yield* using(dataDir, (store) =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* store.outbox.next(roomA), { position: 4, message: reply("t1") })
+          assert.deepStrictEqual((yield* store.outbox.answersTo("$1")).map(({ position }) => position), [2, 4, 9])
+          assert.isTrue(yield* store.outbox.hasSent(EventId.make("$sent")))
+          yield* store.inbox.ingest(batch([message("$2")]))
+          yield* store.inbox.settle("$2", answered([reply("t3")]))
+          assert.strictEqual((yield* store.outbox.find("t3"))?.position, 10)
+        }))
     }))
 
   it.effect("leave no half of a step behind", () =>

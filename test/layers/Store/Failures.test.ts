@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { UnknownError, SqlError } from "effect/sql/SqlError"
+import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { StoreUnavailable } from "../../../src/domain/Errors.ts"
 import { storeFailure, unavailable } from "../../../src/layers/Store/Failures.ts"
 
@@ -8,23 +8,25 @@ const system = (code: string) => Object.assign(new Error(`${code}: from the syst
 const fail = storeFailure("data/homing.db")
 
 describe("a failure of the store", () => {
-  it.each([
-    ["SQLITE_FULL", sqlite(13), "disk_full"],
-    ["SQLITE_IOERR_SHMSIZE", sqlite(4874), "disk_full"],
-    ["ENOSPC", system("ENOSPC"), "disk_full"],
-    ["SQLITE_READONLY", sqlite(8), "not_writable"],
-    ["SQLITE_READONLY_DIRECTORY", sqlite(1544), "not_writable"],
-    ["SQLITE_CANTOPEN", sqlite(14), "not_writable"],
-    ["EACCES", system("EACCES"), "not_writable"],
-    ["EROFS", system("EROFS"), "not_writable"],
-    ["ENOTDIR", system("ENOTDIR"), "not_writable"],
-    ["SQLITE_CORRUPT", sqlite(11), "corrupt"],
-    ["SQLITE_CORRUPT_INDEX", sqlite(779), "corrupt"],
-    ["SQLITE_NOTADB", sqlite(26), "corrupt"],
-    ["SQLITE_IOERR", sqlite(10), "failed"],
-    ["SQLITE_BUSY", sqlite(5), "failed"],
-    ["anything else", "a string", "failed"]
-  ] as const)("takes %s for what it is", (_, cause, problem) => {
+  it.each(
+    [
+      ["SQLITE_FULL", sqlite(13), "disk_full"],
+      ["SQLITE_IOERR_SHMSIZE", sqlite(4874), "disk_full"],
+      ["ENOSPC", system("ENOSPC"), "disk_full"],
+      ["SQLITE_READONLY", sqlite(8), "not_writable"],
+      ["SQLITE_READONLY_DIRECTORY", sqlite(1544), "not_writable"],
+      ["SQLITE_CANTOPEN", sqlite(14), "not_writable"],
+      ["EACCES", system("EACCES"), "not_writable"],
+      ["EROFS", system("EROFS"), "not_writable"],
+      ["ENOTDIR", system("ENOTDIR"), "not_writable"],
+      ["SQLITE_CORRUPT", sqlite(11), "corrupt"],
+      ["SQLITE_CORRUPT_INDEX", sqlite(779), "corrupt"],
+      ["SQLITE_NOTADB", sqlite(26), "corrupt"],
+      ["SQLITE_IOERR", sqlite(10), "failed"],
+      ["SQLITE_BUSY", sqlite(5), "failed"],
+      ["anything else", "a string", "failed"]
+    ] as const
+  )("takes %s for what it is", (_, cause, problem) => {
     assert.strictEqual(fail(cause).problem, problem)
     assert.strictEqual(fail(new SqlError({ reason: new UnknownError({ cause }) })).problem, problem)
   })

@@ -54,16 +54,20 @@ describe("the lease", () => {
       assert.include(said, `process ${process.pid}, started 20`)
     }), timeout)
 
-  it.live("does not outlive a process that is killed, and what that process kept is there", () =>
-    Effect.gen(function*() {
-      const dataDir = yield* temporaryDirectory
-      const { child } = yield* secondProcess(dataDir)
-      assert.isFalse(ended(child))
-      yield* kill(child)
-      assert.strictEqual(child.signalCode, "SIGKILL")
-      const store = yield* openDataDir(dataDir)
-      assert.strictEqual((yield* store.inbox.find("$from-the-second-process"))?.state, "pending")
-    }), timeout)
+  it.live(
+    "does not outlive a process that is killed, and what that process kept is there",
+    () =>
+      Effect.gen(function*() {
+        const dataDir = yield* temporaryDirectory
+        const { child } = yield* secondProcess(dataDir)
+        assert.isFalse(ended(child))
+        yield* kill(child)
+        assert.strictEqual(child.signalCode, "SIGKILL")
+        const store = yield* openDataDir(dataDir)
+        assert.strictEqual((yield* store.inbox.find("$from-the-second-process"))?.state, "pending")
+      }),
+    timeout
+  )
 
   it.effect("is refused to a second store in the same process, and stays with the first", () =>
     Effect.gen(function*() {

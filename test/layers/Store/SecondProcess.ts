@@ -15,7 +15,9 @@ const holdOpen = Effect.gen(function*() {
 
 // Keeps the channel, and so this process, open until the first process ends.
 process.on("message", () => {})
-await Effect.runPromise(Effect.scoped(holdOpen).pipe(
-  Effect.catch((error) => Effect.sync(() => process.send?.(error.message)))
-))
+await Effect.runPromise(
+  Effect.scoped(holdOpen).pipe(
+    Effect.catch((error) => Effect.sync(() => process.send?.(error.message)))
+  )
+)
 process.disconnect()

@@ -1,0 +1,112 @@
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import { ReferenceCode } from "../domain/Ids.ts"
+import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
+import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
+import { type InboxRecord, type OutboxRecord, Store } from "../layers/Store.ts"
+import { keptDays, keptMessages } from "./Retention.ts"
+
+/** Nothing is known of what was asked for. Exit code 1. */
+export class NothingKnown extends Schema.TaggedError<NothingKnown>()("NothingKnown", { id: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = 1
+  override get message() {
+    return `Nothing is known of ${this.id}. It never reached the bot (sent before it joined, or where it is not), or it was settled ` +
+      `more than ${keptDays} days or ${keptMessages} messages ago, and is forgotten.`
+  }
+}
+
+/** `homing why ID`: what became of a message and why. `id` is its event id, its reference code, or an id of the bot's answer to it. */
+export const why = Effect.fn("Why")(function*(report: ConfigReport, id: string) {
+  const settings = yield* settingsOf(report)
+  const sentences = yield* whatBecameOf(id).pipe(
+    Effect.provide(Store.layerReadOnly.pipe(Layer.provide(Layer.succeed(AppConfig, settings))))
+  )
+  yield* Console.log(sentences.join("\n"))
+})
+
+/** What became of a message, in sentences. Needs nothing but the store, so that a chat command can tell it too. */
+export const whatBecameOf = Effect.fn("whatBecameOf")(function*(id: string) {
+  const { inbox, outbox } = yield* Store
+  const own = yield* outbox.find(id)
+  const code = Schema.decodeUnknownOption(ReferenceCode)(id.toUpperCase())
+  const record = own !== undefined
+    ? yield* inbox.find(own.inboxKey)
+    : (yield* inbox.find(id)) ?? (Option.isSome(code) ? yield* inbox.findByCode(code.value) : undefined)
+  if (record === undefined) return yield* new NothingKnown({ id })
+  return [
+    ...(own === undefined ? [] : [`${id} is what the bot said to ${record.key}.`]),
+    ...becameOf(record, yield* outbox.answersTo(record.key))
+  ]
+})
+
+/** One line for the message, one for what became of it, one for each answer. */
+export const becameOf = (record: InboxRecord, answers: ReadonlyArray<OutboxRecord>): ReadonlyArray<string> => [
+  `${record.key} of ${record.sender} in ${record.roomId} reached the bot at ${timeOf(record.receivedAt)}.`,
+  outcomeOf(record),
+  ...answers.map(answerIn),
+  ...(record.state === "answered" && record.reason === undefined && answers.length === 0
+    ? ["There was nothing to say to it."]
+    : [])
+]
+
+const outcomeOf = ({ code, reason, settledAt, state }: InboxRecord): string => {
+  const at = settledAt === undefined ? "" : ` at ${timeOf(settledAt)}`
+  switch (state) {
+    case "pending":
+      return "It has not been settled yet: it is in hand, or waits for its turn or for the bot to run."
+    case "answered":
+      return reason === "answered_before"
+        ? `It was not answered again${at}: the room held an answer of the bot already.`
+        : `It was answered${at}.`
+    case "ignored":
+      return `It was not answered${at}: ${inWords(reason ?? "no reason was kept")}.`
+    case "failed":
+      return `It could not be answered${at}${code === undefined ? "" : ` (reference code ${code})`}: ${
+        reason ?? "unknown"
+      }.`
+  }
+}
+
+/** The reason codes of the policy and of the store. One that is not here speaks for itself. */
+const reasons: Readonly<Record<string, string>> = {
+  own_message: "the bot itself sent it",
+  sender_not_allowed: "neither its sender nor its sender's server is allowed (allowed_users, allowed_servers)",
+  notice: "it is a notice, which bots do not answer",
+  edit: "it is an edit of another message",
+  not_addressed:
+    "it was not said to the bot: in a room of several it needs a mention, a reply to the bot, or a command",
+  malformed: "its content makes no sense",
+  not_a_text_message: "it is no text",
+  encrypted: "it is encrypted, and the bot has no key for it",
+  before_first_start: "it was sent before the bot's first start",
+  backlog: "it came while the bot was away, and the backlog setting leaves such messages unanswered",
+  redacted: "it was redacted before the bot came to it",
+  room_left: "the bot has left the room",
+  invite_not_allowed: "the person who invited the bot is not allowed",
+  space_invite: "it is an invite into a Space"
+}
+
+const inWords = (reason: string): string => reasons[reason] ?? reason
+
+const answerIn = ({ attempts, eventId, reason, state, transactionId }: OutboxRecord): string => {
+  const answer = `The answer with transaction id ${transactionId}`
+  switch (state) {
+    case "sent":
+      return `${answer} stands in the room as ${eventId}.`
+    case "pending":
+      return attempts === 0
+        ? `${answer} waits to be sent.`
+        : `${answer} waits to be sent again, after ${attempts} ${attempts === 1 ? "attempt" : "attempts"} (${reason}).`
+    case "dead":
+      return `${answer} could not be delivered: ${reason}. "homing outbox retry ${transactionId}" tries again.`
+    case "dropped":
+      return `${answer} was dropped by the operator.`
+  }
+}
+
+/** A time as operators read it, in UTC and whole seconds. */
+export const timeOf = (millis: number): string => new Date(millis).toISOString().replace(/\.\d+/, "")

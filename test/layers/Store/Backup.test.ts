@@ -1,0 +1,152 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { answered } from "../../../src/domain/Settlement.ts"
+import { backUp, restore } from "../../../src/layers/Store/Backup.ts"
+import { takeLease } from "../../../src/layers/Store/Lease.ts"
+import { openDataDir } from "../../../src/layers/Store/Live.ts"
+import { batch, bound, message, reply, roomA, roomB, temporaryDirectory } from "./Samples.ts"
+
+/** A data directory with one chat, one message in hand, and a second database. */
+const aDataDir = Effect.gen(function*() {
+  const dataDir = yield* temporaryDirectory
+  yield* Effect.scoped(Effect.gen(function*() {
+    const store = yield* openDataDir(dataDir)
+    yield* store.chats.put(bound("one", roomA))
+    yield* store.inbox.ingest(batch([message("$1")]))
+  }))
+  const keys = new DatabaseSync(join(dataDir, "crypto.db"))
+  keys.exec("CREATE TABLE keys (name TEXT); INSERT INTO keys VALUES ('first')")
+  keys.close()
+  return dataDir
+})
+
+const keysIn = (dir: string): ReadonlyArray<unknown> => {
+  const db = new DatabaseSync(join(dir, "crypto.db"), { readOnly: true })
+  const names = db.prepare("SELECT name FROM keys").all().map(({ name }) => name)
+  db.close()
+  return names
+}
+
+const chatsIn = (dataDir: string) =>
+  Effect.scoped(
+    Effect.flatMap(openDataDir(dataDir), ({ chats }) => Effect.map(chats.all, (_) => _.map(({ id }) => String(id))))
+  )
+
+/** What the files are, by a hash each. Looking at a database may leave its empty log behind. */
+const contents = (dir: string) =>
+  readdirSync(dir).filter((name) => !/-(wal|shm)$/.test(name)).map((name) =>
+    `${name} ${createHash("sha256").update(readFileSync(join(dir, name))).digest("hex")}`
+  )
+
+describe("a backup", () => {
+  it.effect("holds what a running bot has committed, in files for the owner only, and no lease", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* aDataDir
+      const running = yield* openDataDir(dataDir)
+      yield* running.inbox.settle("$1", answered([reply("t1")]))
+      const dir = join(yield* temporaryDirectory, "deep", "backup")
+      assert.deepStrictEqual(yield* backUp(dataDir, dir), { dir, files: ["homing.db", "crypto.db"] })
+      yield* running.chats.put(bound("one", roomA, { title: "Later" }))
+      assert.deepStrictEqual(readdirSync(dir).toSorted(), ["crypto.db", "homing.db"])
+      assert.strictEqual(statSync(dir).mode & 0o777, 0o700)
+      for (const file of ["homing.db", "crypto.db"]) assert.strictEqual(statSync(join(dir, file)).mode & 0o777, 0o600)
+      assert.deepStrictEqual(keysIn(dir), ["first"])
+      const copy = yield* openDataDir(dir)
+      assert.strictEqual((yield* copy.chats.byRoom(roomA))?.title, "Plans")
+      assert.deepInclude(yield* copy.outbox.next(roomA), { message: reply("t1") })
+    }))
+
+  it.effect("goes into a new directory inside one that is there, and overwrites nothing", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* aDataDir
+      const backups = yield* temporaryDirectory
+      const { dir } = yield* backUp(dataDir, backups)
+      assert.strictEqual(dir, join(backups, "1970-01-01T00-00-00Z"))
+      const before = contents(dir)
+      assert.include((yield* Effect.flip(backUp(dataDir, backups))).message, "is there already")
+      assert.deepStrictEqual(contents(dir), before)
+      assert.deepStrictEqual(readdirSync(backups), ["1970-01-01T00-00-00Z"])
+    }))
+
+  it.effect("is not made of a directory without a database", () =>
+    Effect.gen(function*() {
+      const [dataDir, backups] = [yield* temporaryDirectory, yield* temporaryDirectory]
+      const error = yield* Effect.flip(backUp(dataDir, backups))
+      assert.include(error.message, "HOMING_DATA_DIR")
+      assert.deepStrictEqual([readdirSync(dataDir), readdirSync(backups)], [[], []])
+    }))
+})
+
+describe("restoring", () => {
+  it.effect("puts the backup in place, and moves what was there aside with its log", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* aDataDir
+      const { dir } = yield* backUp(dataDir, yield* temporaryDirectory)
+      yield* Effect.scoped(Effect.flatMap(openDataDir(dataDir), (store) => store.chats.put(bound("two", roomB))))
+      writeFileSync(join(dataDir, "homing.db-wal"), "")
+      const restored = yield* restore(dataDir, dir)
+      const aside = join(dataDir, "before-restore-1970-01-01T00-00-00Z")
+      assert.deepStrictEqual(restored, { files: ["homing.db", "crypto.db"], aside })
+      assert.deepStrictEqual(readdirSync(aside).toSorted(), ["crypto.db", "homing.db", "homing.db-wal"])
+      assert.deepStrictEqual(yield* chatsIn(dataDir), ["one"])
+      assert.deepStrictEqual(yield* chatsIn(aside), ["one", "two"])
+      assert.strictEqual(statSync(join(dataDir, "homing.db")).mode & 0o777, 0o600)
+      assert.deepStrictEqual(keysIn(dataDir), ["first"])
+    }))
+
+  it.effect("makes a data directory where there is none", () =>
+    Effect.gen(function*() {
+      const { dir } = yield* backUp(yield* aDataDir, yield* temporaryDirectory)
+      const dataDir = join(yield* temporaryDirectory, "new")
+      assert.isUndefined((yield* restore(dataDir, dir)).aside)
+      assert.deepStrictEqual(yield* chatsIn(dataDir), ["one"])
+    }))
+
+  it.effect("is refused while a bot runs", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* aDataDir
+      const { dir } = yield* backUp(dataDir, yield* temporaryDirectory)
+      yield* takeLease(dataDir)
+      assert.strictEqual((yield* Effect.flip(restore(dataDir, dir)))._tag, "LeaseHeld")
+      assert.isFalse(readdirSync(dataDir).some((name) => name.startsWith("before-restore")))
+    }))
+
+  it.effect("refuses a backup that is damaged, newer, of something else or none, and changes nothing", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* aDataDir
+      const spoil = {
+        "It is damaged": (dir: string) => {
+          const bytes = readFileSync(join(dir, "crypto.db"))
+          writeFileSync(join(dir, "crypto.db"), bytes.fill(0xa5, 4096))
+        },
+        "newer Homing": (dir: string) => {
+          const db = new DatabaseSync(join(dir, "homing.db"))
+          db.exec("PRAGMA user_version = 99")
+          db.close()
+        },
+        "no database of Homing": (dir: string) => {
+          const db = new DatabaseSync(join(dir, "homing.db"))
+          db.exec("PRAGMA user_version = 0")
+          db.close()
+        }
+      }
+      const before = contents(dataDir)
+      for (const [found, harm] of Object.entries(spoil)) {
+        const { dir } = yield* backUp(dataDir, yield* temporaryDirectory)
+        harm(dir)
+        const error = yield* Effect.flip(restore(dataDir, dir))
+        assert.include(error.message, found)
+        assert.include(error.message, dir)
+        assert.deepStrictEqual(contents(dataDir), before)
+      }
+      const empty = join(yield* temporaryDirectory, "empty")
+      mkdirSync(empty)
+      assert.include((yield* Effect.flip(restore(dataDir, empty))).message, "homing backup")
+      assert.strictEqual((yield* Effect.flip(restore(dataDir, join(empty, "nowhere"))))._tag, "StoreUnavailable")
+      assert.isTrue(existsSync(join(dataDir, "homing.db")))
+    }))
+})
