@@ -24,5 +24,5 @@ describe("The places of a chaos run", () => {
       // The memory client has no gate at which an answer of /sync waits.
       const expected = places.filter((place) => !place.startsWith("sync answer"))
       assert.deepStrictEqual(expected.filter((place) => !passed.has(place)), [])
-    }).pipe(Effect.provide(homeserver)))
+    }).pipe(Effect.provide(homeserver)), 30_000)
 })
