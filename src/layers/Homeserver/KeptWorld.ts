@@ -83,7 +83,8 @@ const Receipt = Schema.Struct({
   at: Schema.Number
 })
 
-const KeptRoom = Schema.Struct({
+/** One line of the file each, after the first. */
+export const KeptRoom = Schema.Struct({
   roomId: Schema.String,
   version: Schema.String,
   listed: Schema.Boolean,
@@ -94,6 +95,7 @@ const KeptRoom = Schema.Struct({
 
 const OfDevice = { userId: Schema.String, deviceId: Schema.String }
 
+/** The first line of the file: everything but the rooms. */
 export const KeptWorld = Schema.Struct({
   format: Schema.Literal(1),
   serverName: Schema.String,
@@ -107,7 +109,8 @@ export const KeptWorld = Schema.Struct({
     expiresAt: Schema.optional(Schema.Number)
   })),
   refreshTokens: mapOf(Schema.Struct(OfDevice)),
-  rooms: list(KeptRoom),
+  /** How many rooms follow: a file that was cut off is noticed. */
+  rooms: Schema.Int,
   aliases: mapOf(Schema.String),
   keyChanges: list(Schema.Struct({ position: Position, userId: Schema.String }))
 })
@@ -161,7 +164,7 @@ const freezeEvent = (event: StoredEvent): (typeof KeptEvent)["Type"] => ({
     : { device: event.sentBy.device.deviceId, transaction: event.sentBy.transaction }
 })
 
-const freezeRoom = (room: Room): (typeof KeptRoom)["Type"] => ({
+export const freezeRoom = (room: Room): (typeof KeptRoom)["Type"] => ({
   roomId: room.roomId,
   version: room.version,
   listed: room.listed,
@@ -180,7 +183,7 @@ export const freeze = (world: World): KeptWorld => ({
   users: Array.from(world.users.values(), freezeUser),
   tokens: entriesOf(world.tokens, ({ device, ended, expiresAt }) => ({ ...named(device), ended, expiresAt })),
   refreshTokens: entriesOf(world.refreshTokens, named),
-  rooms: Array.from(world.rooms.values(), freezeRoom),
+  rooms: world.rooms.size,
   aliases: [...world.aliases],
   keyChanges: world.keyChanges
 })
@@ -233,18 +236,15 @@ const thawTokens = (world: World, kept: KeptWorld): void => {
   for (const [name, owner] of kept.refreshTokens) world.refreshTokens.set(name, deviceOf(owner))
 }
 
-/** Whom a change is to be told, and when it came about: what the feeds are made of. */
-interface News {
-  readonly position: number
-  readonly roomId: string
-  readonly audience: Iterable<string>
+/** Notes for these users that a room changed; their feeds are put in order at the end. */
+const tell = (world: World, users: Iterable<string>, position: number, roomId: string): void => {
+  for (const userId of users) userOf(world, userId).feed.push({ position, roomId })
 }
 
-const thawRoom = (world: World, kept: KeptWorld["rooms"][number]): ReadonlyArray<News> => {
+const thawRoom = (world: World, kept: typeof KeptRoom.Type): void => {
   const { roomId } = kept
   const room = openRoom(world, roomId, kept.version)
   room.listed = kept.listed
-  const news: Array<News> = []
   for (const { sentBy, ...one } of kept.events) {
     const device = sentBy === undefined ? undefined : world.users.get(one.sender)?.devices.get(sentBy.device)
     const event: StoredEvent = {
@@ -261,7 +261,7 @@ const thawRoom = (world: World, kept: KeptWorld["rooms"][number]): ReadonlyArray
       sentBy: device === undefined || sentBy === undefined ? undefined : { device, transaction: sentBy.transaction },
       related: undefined
     }
-    news.push({ position: event.position, roomId, audience: record(world, room, event) })
+    tell(world, record(world, room, event), event.position, roomId)
   }
   for (const { eventId, redactedBecause } of kept.events) {
     const event = redactedBecause === undefined ? undefined : world.events.get(eventId)
@@ -269,33 +269,33 @@ const thawRoom = (world: World, kept: KeptWorld["rooms"][number]): ReadonlyArray
   }
   for (const [userId, types] of kept.accountData) {
     room.accountData.set(userId, new Map(types))
-    for (const [, { position }] of types) news.push({ position, roomId, audience: [userId] })
+    for (const [, { position }] of types) tell(world, [userId], position, roomId)
   }
   for (const [key, receipt] of kept.receipts) {
     room.receipts.set(key, {
       position: receipt.position,
       value: { ...receipt.value, threadId: receipt.value.threadId }
     })
-    news.push({ position: receipt.position, roomId, audience: room.joined })
+    tell(world, room.joined, receipt.position, roomId)
   }
-  return news
 }
 
-/** The world that was written down. */
-export const thaw = (kept: KeptWorld): World => {
+/** The world that was written down; undefined when one of its rooms is. */
+export const thaw = (kept: KeptWorld, rooms: Iterable<typeof KeptRoom.Type | undefined>): World | undefined => {
   const world = makeWorld(kept.serverName)
   world.position = kept.position
   world.generation = kept.generation
   world.identifiers = kept.identifiers
   for (const user of kept.users) thawUser(world, user)
   thawTokens(world, kept)
-  const news = kept.rooms.flatMap((room) => thawRoom(world, room)).sort((one, other) => one.position - other.position)
-  for (const { audience, position, roomId } of news) {
-    for (const userId of audience) userOf(world, userId).feed.push({ position, roomId })
+  for (const room of rooms) {
+    if (room === undefined) return undefined
+    thawRoom(world, room)
   }
-  for (const { rooms, userId } of kept.users) {
+  for (const { feed } of world.users.values()) feed.sort((one, other) => one.position - other.position)
+  for (const { rooms: remembered, userId } of kept.users) {
     const user = userOf(world, userId)
-    for (const roomId of user.rooms.keys()) if (!rooms.includes(roomId)) user.rooms.delete(roomId)
+    for (const roomId of user.rooms.keys()) if (!remembered.includes(roomId)) user.rooms.delete(roomId)
   }
   for (const [alias, roomId] of kept.aliases) world.aliases.set(alias, roomId)
   world.keyChanges.push(...kept.keyChanges)

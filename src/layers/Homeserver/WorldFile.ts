@@ -4,8 +4,9 @@ import * as Latch from "effect/Latch"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { writeFileSync } from "node:fs"
 import * as Fs from "node:fs/promises"
-import { freeze, KeptWorld, thaw } from "./KeptWorld.ts"
+import { freeze, freezeRoom, KeptRoom, KeptWorld, thaw } from "./KeptWorld.ts"
 import { makeWorld, type World } from "./Model.ts"
 
 /** The file of a kept sandbox cannot be used. It was left as it is. */
@@ -22,7 +23,22 @@ export class WorldFileUnusable extends Schema.TaggedError<WorldFileUnusable>()("
 /** Long enough for a burst of events to be written once, short enough that a crash costs little. */
 const patience = "500 millis"
 
-const decode = Schema.decodeUnknownResult(Schema.fromJsonString(KeptWorld))
+const decodeWorld = Schema.decodeUnknownResult(Schema.fromJsonString(KeptWorld))
+const decodeRoom = Schema.decodeUnknownResult(Schema.fromJsonString(KeptRoom))
+
+/** The rooms of these lines, one at a time; undefined for a line that is none. */
+function* roomsOf(lines: ReadonlyArray<string>) {
+  for (const line of lines) yield Result.getOrUndefined(decodeRoom(line))
+}
+
+/** The world of a file's text: a line for the world, and one for each room. Undefined when it is none of ours. */
+const worldOf = (text: string): World | undefined => {
+  const [first, ...lines] = text.split("\n")
+  const kept = decodeWorld(first)
+  // Every line ends, so that the last piece is empty; a file that was cut off has fewer rooms than it says.
+  if (Result.isFailure(kept) || lines.length !== kept.success.rooms + 1) return undefined
+  return thaw(kept.success, roomsOf(lines.slice(0, -1)))
+}
 
 /** The world of a file; an empty one when there is no file. */
 export const openWorld = Effect.fn("WorldFile.open")(function*(file: string, serverName: string) {
@@ -38,12 +54,12 @@ export const openWorld = Effect.fn("WorldFile.open")(function*(file: string, ser
     )
   )
   if (text === undefined) return makeWorld(serverName)
-  const kept = decode(text)
-  if (Result.isFailure(kept)) return yield* unusable("it is damaged, or was written by another version of Homing.")
-  if (kept.success.serverName !== serverName) {
-    return yield* unusable(`it holds the sandbox of ${kept.success.serverName}, not of ${serverName}.`)
+  const world = worldOf(text)
+  if (world === undefined) return yield* unusable("it is damaged, or was written by another version of Homing.")
+  if (world.serverName !== serverName) {
+    return yield* unusable(`it holds the sandbox of ${world.serverName}, not of ${serverName}.`)
   }
-  return thaw(kept.success)
+  return world
 })
 
 /** Keeps the world in the file from now on. To be told of every change; the end of the scope writes the last ones. */
@@ -52,7 +68,7 @@ export const keepWorld: (file: string, world: World) => Effect.Effect<Effect.Eff
     const changed = yield* Latch.make(false)
     // As soon as a write begins the latch is closed: what changes meanwhile is written next.
     const write = changed.close.pipe(
-      Effect.andThen(Effect.tryPromise(() => writeWhole(file, JSON.stringify(freeze(world))))),
+      Effect.andThen(Effect.tryPromise(() => writeWhole(file, world))),
       Effect.catch((problem) =>
         Effect.logWarning("sandbox_not_kept").pipe(Effect.annotateLogs({ file, detail: String(problem.cause) }))
       ),
@@ -69,12 +85,14 @@ export const keepWorld: (file: string, world: World) => Effect.Effect<Effect.Eff
   })
 
 /** Whole or not at all, and readable by its owner alone: it holds what people wrote. */
-const writeWhole = async (file: string, text: string): Promise<void> => {
+const writeWhole = async (file: string, world: World): Promise<void> => {
   const next = `${file}.new`
   await Fs.rm(next, { force: true })
   const handle = await Fs.open(next, "wx", 0o600)
   try {
-    await handle.writeFile(text)
+    // In one turn, so that it is the world of one instant, and line by line, so that it is never held a second time.
+    writeFileSync(handle.fd, `${JSON.stringify(freeze(world))}\n`)
+    for (const room of world.rooms.values()) writeFileSync(handle.fd, `${JSON.stringify(freezeRoom(room))}\n`)
     await handle.sync()
   } finally {
     await handle.close()
