@@ -46,7 +46,7 @@ const openReadOnly = Effect.fnUntraced(function*(path: string) {
 /** Copies every database of `dataDir`, each as it stands at one moment, also while a bot runs on it. */
 export const backUp = Effect.fn("Store.backUp")(function*(dataDir: string, dir: string) {
   const time = yield* stamp
-  const sources = yield* attempt(dataDir, () => databasesIn(dataDir))
+  const sources = yield* attempt(dataDir, () => Fs.existsSync(dataDir) ? databasesIn(dataDir) : [])
   if (!sources.includes(main)) {
     const detail = `There is none. Set HOMING_DATA_DIR to the directory that the bot runs on.`
     return yield* problem(Path.join(dataDir, main), "failed", detail)

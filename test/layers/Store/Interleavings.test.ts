@@ -59,6 +59,9 @@ const drain = Effect.fnUntraced(function*(store: Store["Service"], room: RoomId)
   return sent
 })
 
+/** Many runs take their time on a machine that is busy with other tests. */
+const timeout = 60_000
+
 describe("whatever the order of ingest, begin, settle, redact, forget and send", () => {
   it.effect.prop("the store does what a list in memory would", [Steps], ([steps]) =>
     Effect.gen(function*() {
@@ -136,7 +139,7 @@ describe("whatever the order of ingest, begin, settle, redact, forget and send",
       for (const room of Room.literals.map((_) => RoomId.make(_))) {
         assert.deepStrictEqual(yield* drain(store, room), outbox.get(room) ?? [])
       }
-    }).pipe(Effect.provide(Store.layerMemory)), { arbitrary: { runs: 100 } })
+    }).pipe(Effect.provide(Store.layerMemory)), { arbitrary: { runs: 100 }, timeout })
 
   it.effect.prop(
     "nothing is lost or settled twice when all of it happens at once",
@@ -174,6 +177,6 @@ describe("whatever the order of ingest, begin, settle, redact, forget and send",
           assert.strictEqual(new Set(runs.map((id) => id.split(".")[0])).size, runs.length)
         }
       }).pipe(Effect.provide(Store.layerMemory)),
-    { arbitrary: { runs: 50 } }
+    { arbitrary: { runs: 50 }, timeout }
   )
 })
