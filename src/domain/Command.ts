@@ -11,6 +11,8 @@ export type Command =
   | { readonly _tag: "Archive" }
   | { readonly _tag: "Register"; readonly title: string | undefined }
   | { readonly _tag: "Status" }
+  /** `about`: an event id or a reference code; undefined for the message that this one replies to. */
+  | { readonly _tag: "Why"; readonly about: string | undefined }
 
 /** A message, read as a command. */
 export type CommandReading =
@@ -84,6 +86,13 @@ const specs: Readonly<Record<CommandName, CommandSpec>> = {
     summary: "Tells how the bot is doing.",
     example: "",
     read: only({ _tag: "Status" })
+  },
+  why: {
+    usage: "[code]",
+    summary: "Tells what became of a message: reply to it with this, or give a reference code or event id.",
+    example: "7K3F9QZX",
+    read: (typed) =>
+      /\s/.test(typed) ? "I can explain one message at a time." : { _tag: "Why", about: typed || undefined }
   }
 }
 

@@ -10,6 +10,7 @@ import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
 import { writeMarkerOrLater } from "./Markers.ts"
 import { resolveChat } from "./Resolve.ts"
+import { whatBecameOf } from "./Why.ts"
 
 /** Carries out a command that somebody typed in a room. What it needs a chat for fails with `UnregisteredRoom` where there is none. */
 export const runCommand = Effect.fn("runCommand")(function*(command: Command, message: IncomingMessage) {
@@ -26,6 +27,8 @@ export const runCommand = Effect.fn("runCommand")(function*(command: Command, me
       return yield* rename(message, command.title)
     case "Archive":
       return yield* archive(message)
+    case "Why":
+      return yield* why(message, command.about ?? message.replyTo)
   }
 })
 
@@ -80,6 +83,15 @@ const status = Effect.gen(function*() {
     ])
   ]
   return [notice(["I am running.", "", ...lines].join("\n"))]
+})
+
+/** What became of a message of this room. What was said elsewhere is nobody's business here. */
+const why = Effect.fnUntraced(function*(message: IncomingMessage, about: string | undefined) {
+  if (about === undefined) return [notice("Reply to the message that you mean, or give me its reference code.")]
+  const told = yield* whatBecameOf(about, message.roomId).pipe(
+    Effect.catchTag("NothingKnown", () => Effect.succeed(["I know nothing of this message in this room."]))
+  )
+  return [notice(told.join("\n"))]
 })
 
 /** Makes this room show a chat: the one it had, if the server remembers one, else a new one of the person who asks. */

@@ -5,7 +5,7 @@ import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
 import { openOutbox } from "./Deliver.ts"
 import { openInbox } from "./HandleInbox.ts"
-import { reconcileAll } from "./Reconcile.ts"
+import { logFindings, reconcileAll } from "./Reconcile.ts"
 import { answerPeople } from "./SyncLoop.ts"
 
 /**
@@ -36,13 +36,8 @@ export const main = Effect.gen(function*() {
   return yield* answerPeople({ inbox, outbox })
 }).pipe(Effect.scoped)
 
-const logReport = ({ findings, ...report }: ReconciliationReport) =>
+const logReport = (report: ReconciliationReport) =>
   Effect.logInfo("matrix_reconcile_complete").pipe(
-    Effect.annotateLogs({ ...report, findings: findings.length }),
-    Effect.andThen(Effect.forEach(
-      findings.filter(({ _tag }) => _tag !== "Skipped"),
-      ({ _tag, ...finding }) =>
-        Effect.logInfo("matrix_reconcile_finding").pipe(Effect.annotateLogs({ outcome: _tag, ...finding })),
-      { discard: true }
-    ))
+    Effect.annotateLogs({ ...report, findings: report.findings.length }),
+    Effect.andThen(logFindings(report))
   )

@@ -36,8 +36,11 @@ export const reconcileChange = Effect.fn("reconcileChange")(function*(room: Room
  * successors, and the room that shows the chat of its marker now. `decide` takes them as a closed world. One transaction, so
  * that no command changes a chat between the decision and its carrying out.
  */
-const reconcileNeighbourhood = (target: ServerRoom) =>
-  Effect.flatMap(Store, (store) => store.transaction(neighbourhoodReconciled(target)))
+const reconcileNeighbourhood = Effect.fnUntraced(function*(target: ServerRoom) {
+  const report = yield* (yield* Store).transaction(neighbourhoodReconciled(target))
+  yield* logFindings(report)
+  return report
+})
 
 const neighbourhoodReconciled = Effect.fn("reconcileNeighbourhood")(function*(target: ServerRoom) {
   const matrix = yield* MatrixRooms
@@ -79,5 +82,14 @@ const reconcile = Effect.fnUntraced(function*(
   if (scope === "all" || outcomes.some(isChange)) yield* (yield* Store).reports.append(report)
   return report
 })
+
+/** What a person may have to know of a reconciliation, a line each. What was merely skipped is counted in the report. */
+export const logFindings = ({ findings, scope }: ReconciliationReport) =>
+  Effect.forEach(
+    findings.filter(({ _tag }) => _tag !== "Skipped"),
+    ({ _tag, ...finding }) =>
+      Effect.logInfo("matrix_reconcile_finding").pipe(Effect.annotateLogs({ scope, outcome: _tag, ...finding })),
+    { discard: true }
+  )
 
 const isChange = (outcome: Outcome): boolean => outcome._tag !== "Unchanged" && outcome._tag !== "Skipped"

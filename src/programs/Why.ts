@@ -4,7 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import { ReferenceCode } from "../domain/Ids.ts"
+import { ReferenceCode, type RoomId } from "../domain/Ids.ts"
 import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { type InboxRecord, type OutboxRecord, Store } from "../layers/Store.ts"
@@ -28,15 +28,18 @@ export const why = Effect.fn("Why")(function*(report: ConfigReport, id: string) 
   yield* Console.log(sentences.join("\n"))
 })
 
-/** What became of a message, in sentences. Needs nothing but the store, so that a chat command can tell it too. */
-export const whatBecameOf = Effect.fn("whatBecameOf")(function*(id: string) {
+/**
+ * What became of a message, in sentences. Needs nothing but the store, so that a chat command can tell it too: with `room`, only of
+ * messages of that room.
+ */
+export const whatBecameOf = Effect.fn("whatBecameOf")(function*(id: string, room?: RoomId) {
   const { inbox, outbox } = yield* Store
   const own = yield* outbox.find(id)
   const code = Schema.decodeUnknownOption(ReferenceCode)(id.toUpperCase())
   const record = own !== undefined
     ? yield* inbox.find(own.inboxKey)
     : (yield* inbox.find(id)) ?? (Option.isSome(code) ? yield* inbox.findByCode(code.value) : undefined)
-  if (record === undefined) return yield* new NothingKnown({ id })
+  if (record === undefined || (room !== undefined && record.roomId !== room)) return yield* new NothingKnown({ id })
   return [
     ...(own === undefined ? [] : [`${id} is what the bot said to ${record.key}.`]),
     ...becameOf(record, yield* outbox.answersTo(record.key))

@@ -88,6 +88,21 @@ describe("commands", () => {
       assert.deepStrictEqual(yield* (yield* server.as("bot")).roomAccountData(room, markerType), newer)
     }).pipe(Effect.provide(homeserver)))
 
+  it.effect("!why tells what became of the message that it replies to, or of a reference code, in this room only", () =>
+    Effect.gen(function*() {
+      const { alice, ask, carol, room } = yield* aChatWithAlice
+      const question = yield* alice.say(room, "hello")
+      yield* answerTo(alice, room, question)
+      const why = yield* alice.say(room, "!why", { "m.relates_to": { "m.in_reply_to": { event_id: question } } })
+      assert.include(bodyOf(yield* answerTo(alice, room, why)), "It was answered")
+      assert.include(yield* ask("!why"), "Reply to the message")
+      assert.include(yield* ask("!why 0000000Z"), "nothing")
+      const elsewhere = yield* aChat(carol, "Coffee")
+      const secret = yield* carol.say(elsewhere, "a secret")
+      yield* answerTo(carol, elsewhere, secret)
+      assert.include(yield* ask(`!why ${secret}`), "nothing")
+    }).pipe(Effect.provide(homeserver)))
+
   it.effect("a typo gets a suggestion", () =>
     Effect.gen(function*() {
       const { ask } = yield* aChatWithAlice

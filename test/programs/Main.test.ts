@@ -227,6 +227,8 @@ describe("the main program", () => {
       yield* TestClock.adjust("1 second")
       const titled = (chats: ReadonlyArray<Chat>, title: string) => chats.find((chat) => chat.title === title)
       assert.include(titled(yield* first.chats, "Tea"), { binding: null, detached: "kicked" })
+      const finding = first.log.find(({ event }) => event === "matrix_reconcile_finding")
+      assert.include(finding?.data, { outcome: "Detached", reason: "kicked", roomId: tea, chatId: before?.id })
       yield* first.stop
       yield* alice.ban(coffee, botId)
 
