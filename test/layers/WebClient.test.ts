@@ -95,6 +95,17 @@ layer(world, { excludeTestServices: true, timeout: "1 minute" })("the web client
       assert.notStrictEqual(text(yield* session, "id"), text(first, "id"))
     }))
 
+  it.effect("signs out when it ends", () =>
+    Effect.gen(function*() {
+      const { url } = yield* Door
+      const token = yield* session.pipe(
+        Effect.map((found) => text(found, "accessToken")),
+        Effect.provide(WebClient.layer({ homeserverUrl: url, user: "you", password: "open sesame" }))
+      )
+      const whoami = `${url}/_matrix/client/v3/account/whoami`
+      assert.strictEqual((yield* ask(whoami, { headers: { authorization: `Bearer ${token}` } })).status, 401)
+    }))
+
   it.effect("says so when the homeserver lets nobody in", () =>
     Effect.gen(function*() {
       const { url } = yield* Door

@@ -28,7 +28,7 @@ const LoginAnswer = Schema.Struct({ user_id: Schema.String, device_id: Schema.St
 
 /**
  * The session of the page. The same one as long as the homeserver takes it, so that a reload is the same device; a new one
- * after somebody signed out in the page.
+ * after somebody signed out in the page. Signed out with the scope.
  */
 export const makeSession = Effect.fnUntraced(function*({ homeserverUrl, password, user }: Account) {
   const client = yield* HttpClient.HttpClient
@@ -59,6 +59,16 @@ export const makeSession = Effect.fnUntraced(function*({ homeserverUrl, password
       deviceId: device_id,
       accessToken: access_token
     }))
+  )
+
+  // The homeserver may outlive this process, and what it handed out to it must not.
+  yield* Effect.addFinalizer(() =>
+    current === undefined ? Effect.void : HttpClientRequest.post(`${homeserver}/_matrix/client/v3/logout`).pipe(
+      HttpClientRequest.bearerToken(current.accessToken),
+      client.execute,
+      Effect.timeout("1 second"),
+      Effect.ignore
+    )
   )
 
   const session = Effect.gen(function*() {
