@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { Homeserver } from "../../../src/layers/Homeserver.ts"
 import { caller, dig, list, text } from "./Caller.ts"
 
@@ -117,6 +118,41 @@ describe("signing in", () => {
       assert.deepStrictEqual([bad.status, bad.errcode], [400, "M_BAD_JSON"])
       const old = yield* caller(homeserver)("GET", "/_matrix/client/r0/login")
       assert.strictEqual(old.status, 200)
+    }).pipe(Effect.provide(world)))
+})
+
+describe("tokens", () => {
+  it.effect("expire softly when they came with a refresh token, which brings the next pair", () =>
+    Effect.gen(function*() {
+      const homeserver = yield* Homeserver
+      const login = yield* caller(homeserver)("POST", "/login", { ...password("open sesame"), refresh_token: true })
+      const bot = caller(homeserver, text(login.body, "access_token"))
+      yield* TestClock.adjust(Number(dig(login.body, "expires_in_ms")) - 1)
+      assert.strictEqual((yield* bot("GET", "/account/whoami")).status, 200)
+      yield* TestClock.adjust(1)
+      const expired = yield* bot("GET", "/account/whoami")
+      assert.deepStrictEqual([expired.status, dig(expired.body, "soft_logout")], [401, true])
+      const renewed = yield* caller(homeserver)("POST", "/refresh", {
+        refresh_token: text(login.body, "refresh_token")
+      })
+      const again = caller(homeserver, text(renewed.body, "access_token"))
+      assert.strictEqual((yield* again("GET", "/account/whoami")).status, 200)
+    }).pipe(Effect.provide(world)))
+
+  it.effect("let the user in on another device, once, when they are login tokens", () =>
+    Effect.gen(function*() {
+      const homeserver = yield* Homeserver
+      const login = yield* caller(homeserver)("POST", "/login", password("open sesame"))
+      const bot = caller(homeserver, text(login.body, "access_token"))
+      const offer = (auth?: object) => bot("POST", "/_matrix/client/v1/login/get_token", { auth })
+      assert.strictEqual((yield* offer()).status, 401)
+      const offered = yield* offer({ type: "m.login.password", password: "open sesame" })
+      const enter = caller(homeserver)("POST", "/login", {
+        type: "m.login.token",
+        token: text(offered.body, "login_token")
+      })
+      assert.strictEqual(dig((yield* enter).body, "user_id"), "@bot:homing.test")
+      assert.strictEqual((yield* enter).status, 403)
     }).pipe(Effect.provide(world)))
 })
 
