@@ -40,19 +40,17 @@ const worldOf = (text: string): World | undefined => {
   return thaw(kept.success, roomsOf(lines.slice(0, -1)))
 }
 
+const undefinedIfMissing = (problem: unknown): undefined => {
+  if (!(problem instanceof Error && "code" in problem && problem.code === "ENOENT")) throw problem
+}
+
 /** The world of a file; an empty one when there is no file. */
 export const openWorld = Effect.fn("WorldFile.open")(function*(file: string, serverName: string) {
   const unusable = (detail: string) => new WorldFileUnusable({ file, detail })
   const text = yield* Effect.tryPromise({
-    try: () => Fs.readFile(file, "utf8"),
-    catch: (problem) => problem instanceof Error && "code" in problem ? problem : new Error(String(problem))
-  }).pipe(
-    Effect.catch((problem) =>
-      "code" in problem && problem.code === "ENOENT"
-        ? Effect.succeed(undefined)
-        : Effect.fail(unusable(`it cannot be read (${problem.message}).`))
-    )
-  )
+    try: () => Fs.readFile(file, "utf8").catch(undefinedIfMissing),
+    catch: (problem) => unusable(`it cannot be read (${problem instanceof Error ? problem.message : String(problem)}).`)
+  })
   if (text === undefined) return makeWorld(serverName)
   const world = worldOf(text)
   if (world === undefined) return yield* unusable("it is damaged, or was written by another version of Homing.")
