@@ -18,6 +18,8 @@ const freshFile: Effect.Effect<string, never, Scope.Scope> = Effect.map(
   (directory) => Path.join(directory, "world.json")
 )
 
+const everything = JSON.stringify({ room: { include_leave: true, timeline: { limit: 100 } } })
+
 /** One run of a server on this file. */
 const run = <A, E>(file: string, what: (homeserver: Homeserver["Service"]) => Effect.Effect<A, E>) =>
   Effect.flatMap(Homeserver, what).pipe(
@@ -53,19 +55,24 @@ describe("a kept world", () => {
           yield* bot("POST", `/join/${room}`)
           yield* bot("POST", `/rooms/${forgotten}/leave`)
           yield* bot("POST", `/rooms/${forgotten}/forget`)
+          // One room of which nothing is new but account data, and one of which nothing is but a receipt.
+          const marked = yield* alice.createRoom({ invite: ["@bot:homing.test"] })
+          const read = yield* alice.createRoom({ invite: ["@bot:homing.test"] })
+          const last = yield* alice.say(read, "read me")
+          for (const joined of [marked, read]) yield* bot("POST", `/join/${joined}`)
           yield* bot("POST", "/keys/upload", { one_time_keys: { "signed_curve25519:A": { key: "k" } } })
           const since = text((yield* bot("GET", "/sync")).body, "next_batch")
           const question = yield* alice.say(room, "ping")
           const secret = yield* alice.say(room, "a secret")
           yield* alice.redact(room, secret)
           yield* alice.setState(room, "m.room.topic", { topic: "Assam" })
-          yield* bot("PUT", `/user/@bot:homing.test/rooms/${room}/account_data/dev.homing.chat`, { n: 1 })
-          yield* bot("POST", `/rooms/${room}/receipt/m.read/${encodeURIComponent(question)}`, {})
+          yield* bot("PUT", `/user/@bot:homing.test/rooms/${marked}/account_data/dev.homing.chat`, { n: 1 })
+          yield* bot("POST", `/rooms/${read}/receipt/m.read/${encodeURIComponent(last)}`, {})
           const answer = yield* bot("PUT", `/rooms/${room}/send/m.room.message/t1`, {
             body: "pong",
             "m.relates_to": { rel_type: "m.thread", event_id: question }
           })
-          const all = yield* bot("GET", "/sync", undefined, { filter: "{\"room\":{\"timeline\":{\"limit\":100}}}" })
+          const all = yield* bot("GET", "/sync", undefined, { filter: everything })
           return { token, room, forgotten, since, answer, all, news: yield* bot("GET", "/sync", undefined, { since }) }
         }))
 
@@ -73,9 +80,10 @@ describe("a kept world", () => {
         Effect.gen(function*() {
           const bot = caller(homeserver, before.token)
           const news = yield* bot("GET", "/sync", undefined, { since: before.since })
+          assert.strictEqual(Object.keys(Object(dig(news.body, "rooms", "join"))).length, 3)
           assert.deepStrictEqual(timeless(news.body), timeless(before.news.body))
           assert.deepStrictEqual(bodies(news.body, before.room), ["ping", "pong"])
-          const all = yield* bot("GET", "/sync", undefined, { filter: "{\"room\":{\"timeline\":{\"limit\":100}}}" })
+          const all = yield* bot("GET", "/sync", undefined, { filter: everything })
           assert.deepStrictEqual(timeless(all.body), timeless(before.all.body))
           const again = yield* bot("PUT", `/rooms/${before.room}/send/m.room.message/t1`, { body: "pong" })
           assert.deepStrictEqual(again.body, before.answer.body)
