@@ -4,51 +4,14 @@ import { Console, Effect } from "effect"
 import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { EventId, RoomId, SyncToken, TransactionId, UserId } from "../src/domain/Ids.ts"
+import { EventId, SyncToken, TransactionId } from "../src/domain/Ids.ts"
 import { answered } from "../src/domain/Settlement.ts"
-import type { InboxRow } from "../src/layers/Store.ts"
 import { openDataDir } from "../src/layers/Store/Live.ts"
 import { type Row, table } from "./Report.ts"
+import { reply, roomOf, row } from "./StoreSamples.ts"
 
 const messages = Number(process.argv[2] ?? 20_000)
 const perBatch = 100
-const rooms = Array.from({ length: 20 }, (_, n) => RoomId.make(`!room${n}:bench.test`))
-const person = UserId.make("@you:bench.test")
-const hour = 3_600_000
-
-const roomOf = (n: number) => rooms[n % rooms.length] ?? RoomId.make("!room:bench.test")
-const idOf = (n: number) => EventId.make(`$${Math.imul(n, 0x9e3779b1) >>> 0}-${n}-abcdefghijklmnopqrstuvwxyz0123`)
-
-const row = (n: number): InboxRow => ({
-  key: idOf(n),
-  kind: "message",
-  roomId: roomOf(n),
-  sender: person,
-  event: {
-    event_id: idOf(n),
-    type: "m.room.message",
-    sender: person,
-    origin_server_ts: hour + n,
-    content: { msgtype: "m.text", body: `message ${n}, about as long as people write them`, "m.mentions": {} },
-    unsigned: { age: 120 }
-  },
-  provenance: "live"
-})
-
-const reply = (n: number) => ({
-  roomId: roomOf(n),
-  transactionId: TransactionId.make(`homing.${n}.0123456789abcdef`),
-  type: "m.room.message",
-  content: {
-    msgtype: "m.text",
-    body: `You said: message ${n}`,
-    format: "org.matrix.custom.html",
-    formatted_body: `<p>You said: message ${n}</p>`,
-    "m.relates_to": { "m.in_reply_to": { event_id: idOf(n) } },
-    "m.mentions": { user_ids: [person] }
-  }
-})
-
 const rows: Array<Row> = []
 
 /** Runs `work` for every number below `times` and notes what one of `units` took. */

@@ -234,8 +234,8 @@ export class Store extends Context.Service<Store, {
   }
 
   /**
-   * Forgets settled messages, and what was said to them, that were settled before `before` (milliseconds since the epoch) or are not
-   * among the newest `keep`; and gives the room on disk back. Nothing goes that waits, or whose answer waits. In small
+   * Forgets settled messages, and what was said to them, that were settled before `before` (milliseconds since the epoch) or came
+   * before the newest `keep` messages; and gives the room on disk back. Nothing goes that waits, or whose answer waits. In small
    * transactions, with a pause after each: others are not held up.
    */
   prune(limits: { readonly before: number; readonly keep: number }): Stored<Pruned>

@@ -1,12 +1,13 @@
+import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import * as Semaphore from "effect/Semaphore"
-import * as SqlClient from "effect/sql/SqlClient"
-import type { Connection } from "effect/sql/SqlConnection"
-import { classifySqliteError, SqlError } from "effect/sql/SqlError"
-import * as Statement from "effect/sql/Statement"
-import * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
+import type * as Semaphore from "effect/Semaphore"
+import type { SqlClient } from "effect/sql/SqlClient"
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
+import type { StoreUnavailable } from "../../domain/Errors.ts"
+import { storeFailure, unavailable } from "./Failures.ts"
 
 /** Statements that run now, on the one connection. Each text is prepared once. */
 export interface Statements {
@@ -17,20 +18,43 @@ export interface Statements {
   run(text: string, ...values: ReadonlyArray<SQLInputValue>): number
 }
 
-/** One open SQLite file. Who uses `statements` holds the permit of `turn`, as every statement of `sql` does. */
+/** One open SQLite file. Who uses `statements` or `handle` holds the permit of `turn`, as every statement of `sql` does. */
 export interface Sqlite {
-  readonly sql: SqlClient.SqlClient
+  readonly sql: SqlClient
   readonly statements: Statements
   readonly turn: Semaphore.Semaphore
   readonly handle: DatabaseSync
 }
 
+/** Loaded late: an unpatched driver fails while it is imported, and that must become a message and not a stack trace. */
+const loadDriver = (): Promise<{ readonly make: typeof import("@effect/sql-sqlite-node/SqliteClient").make }> =>
+  import("@effect/sql-sqlite-node/SqliteClient")
+
 /**
- * Effect's `SqlClient` on `node:sqlite`: the driver of the package `@effect/sql-sqlite-node`, as small as this store needs it, with the
- * connection in reach. The hot path runs on `statements`, because an Effect, a span and a compilation for each statement cost five
- * times what SQLite does.
+ * Opens a file with Effect's driver. The patch of the driver (`patches/`) puts its connection in reach, because the hot path runs
+ * on prepared statements: an Effect, a span and a compilation for each of them cost five times what SQLite does.
  */
-export const makeSqlite = Effect.fnUntraced(function*(handle: DatabaseSync) {
+export const openSqlite = Effect.fnUntraced(function*(
+  filename: string,
+  load: typeof loadDriver = loadDriver
+): Effect.fn.Return<Sqlite, StoreUnavailable, Scope.Scope> {
+  const unpatched = (cause: unknown) =>
+    unavailable(filename, "unpatched_driver", `Its driver is not the one that Homing was tested with (${cause})`)
+  const driver = yield* Effect.tryPromise({ try: load, catch: unpatched })
+  const client = yield* driver.make({ filename }).pipe(
+    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
+    // Opening fails as a defect in this driver.
+    Effect.catchCauseIf(Cause.hasDies, (cause) => Effect.fail(storeFailure(filename)(Cause.squash(cause))))
+  )
+  if (!isPatched(client)) return yield* unpatched(`driver ${client.driver}`)
+  return { sql: client, statements: statementsOn(client.database), turn: client.semaphore, handle: client.database }
+})
+
+/** What the type promises holds only with the patch. */
+const isPatched = (client: Partial<SqliteClient>): boolean =>
+  client.driver === "sqlite-node" && client.database !== undefined && client.semaphore !== undefined
+
+const statementsOn = (handle: DatabaseSync): Statements => {
   const prepared = new Map<string, StatementSync>()
   const statement = (text: string): StatementSync => {
     const known = prepared.get(text)
@@ -40,50 +64,9 @@ export const makeSqlite = Effect.fnUntraced(function*(handle: DatabaseSync) {
     if (prepared.size < 200) prepared.set(text, made)
     return made
   }
-  const statements: Statements = {
+  return {
     get: (text, ...values) => statement(text).get(...values),
     all: (text, ...values) => statement(text).all(...values),
     run: (text, ...values) => Number(statement(text).run(...values).changes)
   }
-
-  const execute = (text: string, values: ReadonlyArray<unknown>) =>
-    Effect.try({
-      try: () => statements.all(text, ...values.map(asInput)),
-      catch: (cause) => new SqlError({ reason: classifySqliteError(cause, { operation: "execute" }) })
-    })
-  const connection: Connection = {
-    execute,
-    executeRaw: execute,
-    executeUnprepared: execute,
-    executeValues: () => Effect.die("rows are read by column"),
-    executeValuesUnprepared: () => Effect.die("rows are read by column"),
-    executeStream: () => Stream.die("rows are read at once")
-  }
-
-  const turn = Semaphore.makeUnsafe(1)
-  const sql = yield* SqlClient.make({
-    ...SqlClient.makeSqliteAcquirers({
-      connection: Effect.succeed(connection),
-      semaphore: turn,
-      isTransaction: () => handle.isTransaction
-    }),
-    driver: "node:sqlite",
-    compiler: Statement.makeCompilerSqlite(),
-    // Waits for another process here, and not in the middle, where waiting is of no use (sqlite.org/lang_transaction.html, 2.2).
-    beginTransaction: "BEGIN IMMEDIATE",
-    releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
-    prepareTransactionControls: true,
-    spanAttributes: [["db.system.name", "sqlite"]]
-  }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
-  const sqlite: Sqlite = { sql, statements, turn, handle }
-  return sqlite
-})
-
-/** Whatever else a statement is given is a mistake in this folder. */
-const asInput = (value: unknown): SQLInputValue => {
-  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "bigint") {
-    return value
-  }
-  if (value instanceof Uint8Array) return value
-  throw new TypeError(`SQLite takes no ${typeof value}`)
 }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { answered } from "../../../src/domain/Settlement.ts"
@@ -88,13 +88,14 @@ describe("restoring", () => {
       const { dir } = yield* backUp(dataDir, yield* temporaryDirectory)
       yield* Effect.scoped(Effect.flatMap(openDataDir(dataDir), (store) => store.chats.put(bound("two", roomB))))
       writeFileSync(join(dataDir, "homing.db-wal"), "")
+      chmodSync(join(dir, "homing.db"), 0o644)
       const restored = yield* restore(dataDir, dir)
+      assert.strictEqual(statSync(join(dataDir, "homing.db")).mode & 0o777, 0o600)
       const aside = join(dataDir, "before-restore-1970-01-01T00-00-00Z")
       assert.deepStrictEqual(restored, { files: ["homing.db", "crypto.db"], aside })
       assert.deepStrictEqual(readdirSync(aside).toSorted(), ["crypto.db", "homing.db", "homing.db-wal"])
       assert.deepStrictEqual(yield* chatsIn(dataDir), ["one"])
       assert.deepStrictEqual(yield* chatsIn(aside), ["one", "two"])
-      assert.strictEqual(statSync(join(dataDir, "homing.db")).mode & 0o777, 0o600)
       assert.deepStrictEqual(keysIn(dataDir), ["first"])
     }))
 

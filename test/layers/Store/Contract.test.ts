@@ -673,6 +673,37 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
     )
 
     test(
+      "is not ended by what another fiber does meanwhile",
+      Effect.fnUntraced(function*(store) {
+        const both = store.transaction(Effect.gen(function*() {
+          yield* store.chats.put(chat("one"))
+          yield* Effect.yieldNow
+          yield* store.chats.put(chat("two"))
+        }))
+        const exits = yield* Effect.all([both, store.inbox.ingest(batch([message("$1")]))].map(Effect.exit), {
+          concurrency: 2
+        })
+        assert.deepStrictEqual(exits.map(({ _tag }) => _tag), ["Success", "Success"])
+        assert.lengthOf(yield* store.chats.all, 2)
+      })
+    )
+
+    test(
+      "takes no other fiber's attempt back with it",
+      Effect.fnUntraced(function*(store) {
+        yield* store.inbox.ingest(batch([message("$1")]))
+        const rolledBack = store.chats.put(chat("lost")).pipe(
+          Effect.andThen(Effect.yieldNow),
+          Effect.andThen(Effect.fail("enough")),
+          store.transaction,
+          Effect.ignore
+        )
+        yield* Effect.all([rolledBack, store.inbox.begin(roomA)], { concurrency: 2 })
+        assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 2)
+      })
+    )
+
+    test(
       "lets no other fiber write into it",
       Effect.fnUntraced(function*(store) {
         const rolledBack = store.chats.put(chat("lost")).pipe(

@@ -67,7 +67,8 @@ describe("whatever the order of ingest, begin, settle, redact, forget and send",
     Effect.gen(function*() {
       const store = yield* Store
       /** Messages in the order of arrival; replies in the order of settling; both by what the interface says. */
-      const inbox = new Map<number, { attempts: number; state: string }>()
+      const inbox = new Map<number, { attempts: number; state: string; arrival: number }>()
+      let arrivals = 0
       const outbox = new Map<RoomId, Array<string>>()
       const begun = (room: string) => {
         const expected = [...inbox].find(([n, row]) => roomOf(n) === room && row.state === "pending")
@@ -87,7 +88,9 @@ describe("whatever the order of ingest, begin, settle, redact, forget and send",
         switch (step.do) {
           case "ingest": {
             yield* store.inbox.ingest(batch(step.messages.map((n) => message(keyOf(n), roomOf(n)))))
-            for (const n of step.messages) if (!inbox.has(n)) inbox.set(n, { attempts: 0, state: "pending" })
+            for (const n of step.messages) {
+              if (!inbox.has(n)) inbox.set(n, { attempts: 0, state: "pending", arrival: ++arrivals })
+            }
             break
           }
           case "begin": {
@@ -117,9 +120,9 @@ describe("whatever the order of ingest, begin, settle, redact, forget and send",
           case "prune": {
             yield* store.prune({ before: 0, keep: step.keep })
             const waits = new Set([...outbox.values()].flat().map(messageOf))
-            const settled = [...inbox].filter(([, row]) => row.state !== "pending").map(([n]) => n)
-            for (const n of settled.slice(0, Math.max(0, settled.length - step.keep))) {
-              if (!waits.has(n)) inbox.delete(n)
+            const newest = Math.max(0, ...[...inbox.values()].map(({ arrival }) => arrival))
+            for (const [n, row] of inbox) {
+              if (row.state !== "pending" && row.arrival <= newest - step.keep && !waits.has(n)) inbox.delete(n)
             }
             break
           }
