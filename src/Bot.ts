@@ -11,7 +11,9 @@ import { runProcess } from "./RunProcess.ts"
  * from the environment, `.env` and `homing.toml`; signals and failures end the process as they end `homing run`.
  */
 export const runBot = (responder: Layer.Layer<Responder>): void =>
-  runProcess(readConfig({}).pipe(
-    Effect.flatMap((report) => runConfigured(report, responder)),
-    Effect.provide(NodeServices.layer)
-  ))
+  runProcess(
+    readConfig({}).pipe(
+      Effect.flatMap((report) => runConfigured(report, responder)),
+      Effect.provide(NodeServices.layer)
+    )
+  )

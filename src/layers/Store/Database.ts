@@ -8,7 +8,7 @@ import * as Fs from "node:fs"
 import type { StoreUnavailable } from "../../domain/Errors.ts"
 import { Checkpoint, passing } from "../Checkpoint.ts"
 import { storeFailure, unavailable } from "./Failures.ts"
-import { makeSqlite, type Sqlite, type Statements } from "./Sqlite.ts"
+import { openSqlite, type Sqlite, type Statements } from "./Sqlite.ts"
 
 type Statement = Effect.Effect<ReadonlyArray<object>, SqlError>
 
@@ -116,9 +116,6 @@ const checkedSize = 16 * 1024 * 1024
 /** One page of the smallest size (sqlite.org/fileformat.html, 1.2). */
 const smallestDatabase = 512
 
-/** How long a statement waits for another process that writes, in milliseconds: for a command of the operator, or a backup. */
-const busyTimeout = 5_000
-
 const Check = Schema.Struct({ quick_check: Schema.String })
 
 /**
@@ -126,22 +123,16 @@ const Check = Schema.Struct({ quick_check: Schema.String })
  * statement waits for an open transaction.
  */
 export const openDatabase = Effect.fn("Store.open")(function*(
-  filename: string
+  filename: string,
+  load?: Parameters<typeof openSqlite>[1]
 ): Effect.fn.Return<Database, StoreUnavailable, Scope.Scope> {
   const fail = storeFailure(filename)
-  // Loaded late, since not every command opens a database.
-  const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"))
   const size = filename === ":memory:" ? 0 : yield* Effect.try({ try: () => ownFile(filename), catch: fail })
   // SQLite takes a file that is too short to be a database for an empty one, and would write over it.
   if (size > 0 && size < smallestDatabase) {
     return yield* unavailable(filename, "corrupt", `It is damaged: ${size} bytes are no database`)
   }
-  const handle = yield* Effect.acquireRelease(
-    Effect.try({ try: () => new DatabaseSync(filename, { timeout: busyTimeout }), catch: fail }),
-    (handle) => Effect.sync(() => handle.close())
-  )
-  const db = makeDatabase(yield* makeSqlite(handle), filename)
-  yield* db.run(db.sql`PRAGMA journal_mode = WAL`)
+  const db = makeDatabase(yield* openSqlite(filename, load), filename)
   // In WAL mode NORMAL survives kill -9: what was committed is with the operating system. A power loss may roll the last
   // commits back, but never tears the file, and it repeats no message: replies are made again from the same events, and
   // their transaction ids are derived from event ids, so the homeserver drops what it has already.

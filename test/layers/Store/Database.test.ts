@@ -77,6 +77,31 @@ describe("a data directory", () => {
     }))
 })
 
+describe("the driver", () => {
+  it.effect("is Effect's, with its patch in", () =>
+    Effect.gen(function*() {
+      const db = yield* openDatabase(":memory:")
+      assert.strictEqual(db.sql.driver, "sqlite-node")
+    }))
+
+  it.effect("without its patch, which does not even load, is told in words of what to do", () =>
+    Effect.gen(function*() {
+      const load = () => Promise.reject(new Error("Cannot find module 'effect/unstable/sql'"))
+      const error = yield* Effect.flip(openDatabase(":memory:", load))
+      assert.strictEqual(error.problem, "unpatched_driver")
+      assert.include(error.message, "npm ci")
+    }))
+
+  it.effect("with a patch that is not ours is refused too", () =>
+    Effect.gen(function*() {
+      const { make } = yield* Effect.promise(() => import("@effect/sql-sqlite-node/SqliteClient"))
+      const withoutConnection: typeof make = (options) =>
+        Effect.map(make(options), (client) => Object.assign(client, { database: undefined }))
+      const error = yield* Effect.flip(openDatabase(":memory:", () => Promise.resolve({ make: withoutConnection })))
+      assert.strictEqual(error.problem, "unpatched_driver")
+    }))
+})
+
 describe("a database that cannot be used", () => {
   it.effect("says where to go when the directory cannot be made", () =>
     Effect.gen(function*() {
