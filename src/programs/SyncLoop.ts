@@ -10,6 +10,7 @@ import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
 import { ingest } from "./Ingest.ts"
 import { writeOpenMarkers } from "./Markers.ts"
+import { keepStoreSmall } from "./Retention.ts"
 
 /** The lanes that a sync answer feeds. */
 export interface RoomLanes {
@@ -22,7 +23,7 @@ export interface RoomLanes {
  * an error: of the store, or of a session that cannot be had back.
  */
 export const answerPeople = (lanes: RoomLanes) =>
-  Effect.raceAllFirst([supervisedLoop(lanes), lanes.inbox.failure, lanes.outbox.failure])
+  Effect.raceAllFirst([supervisedLoop(lanes), lanes.inbox.failure, lanes.outbox.failure, keepStoreSmall])
 
 /** A loop that ran for so long, in milliseconds, was well: the next failure is a first one. */
 const wellAfter = 5 * 60_000
