@@ -6,9 +6,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { EventId, SyncToken, TransactionId } from "../src/domain/Ids.ts"
 import { answered } from "../src/domain/Settlement.ts"
+import type { OutboxRow } from "../src/layers/Store.ts"
 import { openDataDir } from "../src/layers/Store/Live.ts"
 import { type Row, table } from "./Report.ts"
-import { reply, roomOf, row } from "./StoreSamples.ts"
+import { reply, roomOf, rooms, row } from "./StoreSamples.ts"
 
 const messages = Number(process.argv[2] ?? 20_000)
 const perBatch = 100
@@ -46,24 +47,35 @@ const program = Effect.gen(function*() {
       gaps: [],
       cursor: SyncToken.make(`s${n}`)
     }))
-  yield* measured(
-    "begin and settle",
-    messages,
-    messages,
-    (n) =>
-      Effect.flatMap(store.inbox.begin(roomOf(n)), (row) => store.inbox.settle(row?.key ?? "", answered([reply(n)])))
-  )
-  yield* measured(
-    "next and sent",
-    messages,
-    messages,
-    (n) =>
-      Effect.flatMap(store.outbox.next(roomOf(n)), (row) =>
-        store.outbox.sent(
-          row?.message.transactionId ?? TransactionId.make("none"),
-          EventId.make(`$sent-${n}-abcdefghijklmnopqrstuvwxyz0123`)
-        ))
-  )
+  const half = messages / 2
+  yield* measured("begin and settle", half, half, (n) =>
+    Effect.flatMap(
+      store.inbox.begin(roomOf(n)),
+      (row) => store.inbox.settle(row?.key ?? "", answered([reply(n)]))
+    ))
+  const begun = yield* Effect.forEach(rooms, (room) => store.inbox.begin(room))
+  const keys = begun.map((row) => row?.key ?? "")
+  yield* measured("settle and begin the next", half, half, (n) => {
+    const room = n % rooms.length
+    return Effect.map(store.inbox.settleAndBegin(keys[room] ?? "", answered([reply(half + n)])), (next) => {
+      keys[room] = next?.key ?? ""
+    })
+  })
+  const sent = (row: OutboxRow | undefined, n: number) => ({
+    transactionId: row?.message.transactionId ?? TransactionId.make("none"),
+    eventId: EventId.make(`$sent-${n}-abcdefghijklmnopqrstuvwxyz0123`)
+  })
+  yield* measured("next and sent", half, half, (n) =>
+    Effect.flatMap(store.outbox.next(roomOf(n)), (row) => {
+      const { eventId, transactionId } = sent(row, n)
+      return store.outbox.sent(transactionId, eventId)
+    }))
+  yield* measured("next, and sent eight at once", half / 8, half, (n) =>
+    Effect.flatMap(
+      Effect.forEach(Array.from({ length: 8 }, (_, i) => roomOf(n * 8 + i)), (room, i) =>
+        Effect.map(store.outbox.next(room), (row) => sent(row, half + n * 8 + i))),
+      store.outbox.sentMany
+    ))
   yield* Console.log(table(rows))
   yield* Console.log(`${(statSync(join(dir, "homing.db")).size / messages).toFixed(0)} bytes a message`)
 })

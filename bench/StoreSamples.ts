@@ -1,7 +1,7 @@
 import { EventId, RoomId, TransactionId, UserId } from "../src/domain/Ids.ts"
 import type { InboxRow } from "../src/layers/Store.ts"
 
-const rooms = Array.from({ length: 20 }, (_, n) => RoomId.make(`!room${n}:bench.test`))
+export const rooms = Array.from({ length: 20 }, (_, n) => RoomId.make(`!room${n}:bench.test`))
 const person = UserId.make("@you:bench.test")
 const hour = 3_600_000
 
