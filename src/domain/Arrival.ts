@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { EventId, type RoomId, TransactionId, type UserId } from "./Ids.ts"
 import type { Provenance } from "./Message.ts"
-import type { RawEvent, RoomTimeline, SyncBatch } from "./SyncBatch.ts"
+import type { RawEvent, SyncBatch } from "./SyncBatch.ts"
 
 /** What is answered of the messages that came while the bot was away: all of them, the newest of each room, or none. */
 export type Backlog = "answer" | "newest" | "skip"
@@ -40,7 +40,7 @@ export const arrivalsOf = (options: {
   readonly batch: SyncBatch
   readonly self: UserId
   readonly recovered: ReadonlyMap<RoomId, ReadonlyArray<RawEvent>>
-  /** Rooms that show a chat. */
+  /** Rooms that show a chat, or will when the invite in hand is settled. */
   readonly registered: (room: RoomId) => boolean
 }): Arrivals => {
   const { batch, registered, self } = options
@@ -72,17 +72,17 @@ export const arrivalsOf = (options: {
   for (const timeline of batch.timelines) {
     const { roomId } = timeline
     const recovered = options.recovered.get(roomId) ?? []
-    for (const event of recovered) {
-      sort(event)
-      if (isMessageOfOthers(event, self)) messages.push({ roomId, event, provenance: "recovered" })
-    }
-    for (const event of timeline.events) sort(event)
-    const open = batch.since !== undefined
-      ? timeline.events
+    const events = [...recovered, ...timeline.events]
+    for (const event of events) sort(event)
+    const settled = batch.since !== undefined
+      ? 1 + events.findLastIndex((event) => isOwnComing(event, self))
       : registered(roomId)
-      ? afterLastAnswer(timeline, self)
-      : []
-    for (const event of open) if (isMessageOfOthers(event, self)) messages.push({ roomId, event, provenance })
+      ? settledUpTo(events, self) ?? 0
+      : events.length
+    for (const [index, event] of events.entries()) {
+      if (index < settled || !isMessageOfOthers(event, self)) continue
+      messages.push({ roomId, event, provenance: index < recovered.length ? "recovered" : provenance })
+    }
   }
   return { messages, echoes, edits, redactions, answered }
 }
@@ -111,21 +111,35 @@ const questionOf = (event: RawEvent): EventId | undefined => {
 }
 
 /**
- * Without a cursor (a first start, or a lost database) nobody knows what was answered but the room itself: a room is
- * answered in order, so what stands after the message that the bot answered last is still open. Only restored chats are
- * asked this way; in any other room what came before the first start stays unanswered.
+ * The bot was invited, or came uninvited: what stands before was said among others. Its join after an invite, and a new name or
+ * picture of it, are events of the same kind: `prev_content` tells.
  */
-export const afterLastAnswer = (timeline: RoomTimeline, self: UserId): ReadonlyArray<RawEvent> => {
-  const positions = new Map(timeline.events.map((event, index) => [event.event_id, index]))
-  let answeredUpTo = -1
-  for (const [index, event] of timeline.events.entries()) {
-    if (event.sender !== self || event.type !== "m.room.message") continue
-    const question = questionOf(event)
-    // A message of the bot that answers nothing (a greeting) was sent when everything before it was settled.
-    const upTo = question === undefined ? index : positions.get(question) ?? -1
-    answeredUpTo = Math.max(answeredUpTo, upTo)
+const isOwnComing = (event: RawEvent, self: UserId): boolean =>
+  event.type === "m.room.member" && event.state_key === self && isIn(event.content) &&
+  !isIn(event.unsigned?.["prev_content"])
+
+const isIn = (content: unknown): boolean => ["invite", "join"].includes(String(membershipOf(content)))
+
+const membershipOf = (content: unknown): unknown =>
+  typeof content === "object" && content !== null && "membership" in content ? content.membership : undefined
+
+/**
+ * Without a cursor (a first start, a lost database, a server that has forgotten it) nobody knows what was answered but the room
+ * itself: a room is answered in order, so what stands after the message that the bot answered last, or after its coming, is
+ * still open. A greeting answers nothing: people may have written before it. Only rooms of chats are asked this way; in any
+ * other what came before the first start stays unanswered.
+ *
+ * The number of events that are settled; undefined when none of these shows it, and only older ones can.
+ */
+export const settledUpTo = (events: ReadonlyArray<RawEvent>, self: UserId): number | undefined => {
+  const positions = new Map(events.map((event, index) => [event.event_id, index]))
+  let last: number | undefined
+  for (const [index, event] of events.entries()) {
+    const question = event.sender === self ? questionOf(event) : undefined
+    const settled = isOwnComing(event, self) ? index : question === undefined ? undefined : positions.get(question)
+    if (settled !== undefined) last = Math.max(last ?? 0, settled + 1)
   }
-  return timeline.events.slice(answeredUpTo + 1)
+  return last
 }
 
 /**

@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { type Arrivals, arrivalsOf, type Arrived, skippedBacklog } from "../domain/Arrival.ts"
+import { type Arrivals, arrivalsOf, type Arrived, settledUpTo, skippedBacklog } from "../domain/Arrival.ts"
 import { afterFailure } from "../domain/Delivery.ts"
-import type { EventId, RoomId, SyncToken } from "../domain/Ids.ts"
+import type { EventId, RoomId, SyncToken, UserId } from "../domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../domain/SyncBatch.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
@@ -17,8 +17,8 @@ import { reconcileChange } from "./Reconcile.ts"
 export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
   const store = yield* Store
   const { userId: self } = yield* (yield* MatrixSession).self
-  const registered = batch.since === undefined ? yield* roomsWithChats : new Set<RoomId>()
-  const filled = yield* fillGaps(batch)
+  const registered = batch.since === undefined ? yield* roomsOfChats(batch) : new Set<RoomId>()
+  const filled = yield* fillGaps(batch, self, registered)
   const arrivals = arrivalsOf({
     batch,
     self,
@@ -68,9 +68,14 @@ const messageRow = ({ event, provenance, roomId }: Arrived) => ({
   provenance
 })
 
-const roomsWithChats = Effect.gen(function*() {
-  const chats = yield* (yield* Store).chats.all
-  return new Set(chats.flatMap((chat) => chat.binding === null ? [] : [chat.binding.roomId]))
+/** Rooms that show a chat, and those whose chat is yet to come: the bot has joined, and its invite is still in hand. */
+const roomsOfChats = Effect.fnUntraced(function*({ timelines }: SyncBatch) {
+  const { chats, inbox } = yield* Store
+  const rooms = new Set((yield* chats.all).flatMap((chat) => chat.binding === null ? [] : [chat.binding.roomId]))
+  for (const { roomId } of timelines) {
+    if (!rooms.has(roomId) && (yield* inbox.find(`invite:${roomId}`))?.state === "pending") rooms.add(roomId)
+  }
+  return rooms
 })
 
 /** What the `backlog` setting leaves unanswered of the messages that waited at the start. */
@@ -87,42 +92,56 @@ const skippedOf = Effect.fnUntraced(function*({ messages }: Arrivals) {
 
 const pageSize = 100
 
-/** What the server left out of limited timelines. */
-const fillGaps = (batch: SyncBatch) => {
-  const { since } = batch
-  if (since === undefined) return Effect.succeed([])
-  const gaps = batch.timelines.filter(({ limited, prevBatch }) => limited && prevBatch !== undefined)
-  return Effect.forEach(gaps, (timeline) => fillGap(timeline, since), { concurrency: 4 })
+/** What the server left out of limited timelines. Without a cursor, what it takes to see where a chat was answered last. */
+const fillGaps = ({ since, timelines }: SyncBatch, self: UserId, registered: ReadonlySet<RoomId>) => {
+  const reaches = (timeline: RoomTimeline, older: ReadonlyArray<RawEvent>) =>
+    since === undefined && settledUpTo([...older, ...timeline.events], self) !== undefined
+  const gaps = timelines.flatMap((timeline) => {
+    const { limited, prevBatch, roomId } = timeline
+    if (!limited || prevBatch === undefined || (since === undefined && !registered.has(roomId))) return []
+    return reaches(timeline, []) ? [] : [{ roomId, from: prevBatch, to: since, enough: reaches.bind(null, timeline) }]
+  })
+  return Effect.forEach(gaps, fillGap, { concurrency: 4 })
+}
+
+interface GapToFill {
+  readonly roomId: RoomId
+  readonly from: string
+  readonly to: SyncToken | undefined
+  /** Whether these events, oldest first, reach back far enough. */
+  readonly enough: (events: ReadonlyArray<RawEvent>) => boolean
 }
 
 /** The events of one gap, oldest first, and what was left out of it. */
-const fillGap = Effect.fn("fillGap")(function*({ prevBatch, roomId }: RoomTimeline, since: SyncToken) {
+const fillGap = Effect.fn("fillGap")(function*({ enough, from: newest, roomId, to }: GapToFill) {
   const rooms = yield* MatrixRooms
   const { catchUpLimit } = yield* AppConfig
-  const newestFirst: Array<RawEvent> = []
-  let from = prevBatch
-  while (from !== undefined && newestFirst.length < catchUpLimit) {
-    const limit = Math.min(pageSize, catchUpLimit - newestFirst.length)
-    // The cursor waits here: a server that is away for a while must not cost a message.
-    const page = yield* rooms.history(roomId, { from, to: since, limit }).pipe(
+  // The cursor waits here: a server that is away for a while must not cost a message.
+  const pageOf = (from: string, limit: number) =>
+    rooms.history(roomId, { from, to, limit }).pipe(
       Effect.retry({ schedule: patience, while: ({ reason }) => afterFailure(reason, 1)._tag === "Retry" })
     )
+  const newestFirst: Array<RawEvent> = []
+  let from: string | undefined = newest
+  while (from !== undefined && newestFirst.length < catchUpLimit) {
+    const limit = Math.min(pageSize, catchUpLimit - newestFirst.length)
+    const page: Effect.Success<ReturnType<typeof pageOf>> = yield* pageOf(from, limit)
     newestFirst.push(...page.events)
-    from = page.end
+    from = enough(newestFirst.toReversed()) ? undefined : page.end
   }
   // The first sight of a room is limited too, with nothing behind it: no gap to tell of.
   const say = newestFirst.length === 0 && from === undefined ? Effect.logDebug : Effect.logInfo
   yield* say("timeline_gap_filled").pipe(
     Effect.annotateLogs({ room: roomId, events: newestFirst.length, complete: from === undefined })
   )
-  const leftOut = from === undefined ? undefined : { roomId, from, to: since, events: newestFirst.length }
+  const leftOut = from === undefined ? undefined : { roomId, from, to, events: newestFirst.length }
   return { roomId, events: newestFirst.reverse(), leftOut }
-}, (effect, { prevBatch, roomId }, since) =>
+}, (effect, { from, roomId, to }) =>
   // The room may be closed to us meanwhile. What the answer itself brought is still handled.
   Effect.catchTag(effect, "MatrixFailure", (failure) =>
     Effect.logWarning("timeline_gap_left_open").pipe(
       Effect.annotateLogs({ room: roomId, problem: failure.message }),
-      Effect.as({ roomId, events: [], leftOut: { roomId, from: prevBatch ?? since, to: since, events: 0 } })
+      Effect.as({ roomId, events: [], leftOut: { roomId, from, to, events: 0 } })
     )))
 
 /** 1 s, 2 s, 4 s … 30 s, without end. */

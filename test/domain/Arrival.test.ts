@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { afterLastAnswer, arrivalsOf, skippedBacklog } from "../../src/domain/Arrival.ts"
+import { arrivalsOf, settledUpTo, skippedBacklog } from "../../src/domain/Arrival.ts"
 import { EventId, RoomId, SyncToken, TransactionId, UserId } from "../../src/domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../../src/domain/SyncBatch.ts"
 
@@ -147,12 +147,46 @@ describe("without a cursor", () => {
 
   it("what was written before the last answer but after its question is still open", () => {
     const events = [event("$1", alice), event("$2", alice), answer("$3", "$1")]
-    assert.deepStrictEqual(afterLastAnswer(timeline(events), self).map((_) => _.event_id), ["$2", "$3"])
+    assert.strictEqual(settledUpTo(events, self), 1)
     assert.deepStrictEqual(ids(batch(events, first)), ["$2"])
   })
 
-  it("a greeting answers all that stands before it", () => {
-    assert.deepStrictEqual(ids(batch([event("$1", alice), event("$2", self), event("$3", alice)], first)), ["$3"])
+  const ownMember = (id: string, content: RawEvent["content"], before?: unknown) =>
+    event(id, self, content, {
+      type: "m.room.member",
+      state_key: self,
+      ...(before === undefined ? {} : { unsigned: { prev_content: before } })
+    })
+  const joined = { membership: "join" }
+
+  it("what was written since the bot's invite is open, also before its greeting, and nothing older", () => {
+    const invite = { membership: "invite" }
+    const events = [
+      event("$1", alice),
+      ownMember("$2", invite),
+      event("$3", alice),
+      ownMember("$4", joined, invite),
+      event("$5", alice),
+      event("$6", self),
+      event("$7", alice)
+    ]
+    assert.deepStrictEqual(ids(batch(events, first)), ["$3", "$5", "$7"])
+    assert.deepStrictEqual(ids(batch(events)), ["$3", "$5", "$7"])
+  })
+
+  it("a new name of the bot settles nothing", () => {
+    const rename = ownMember("$2", { ...joined, displayname: "Bot" }, joined)
+    assert.deepStrictEqual(ids(batch([event("$1", alice), rename, event("$3", alice)], first)), ["$1", "$3"])
+    assert.isUndefined(settledUpTo([event("$1", alice), rename, event("$3", self)], self))
+  })
+
+  it("what was fetched from before the timeline is judged with it", () => {
+    const recovered = [event("$1", alice), answer("$2", "$1"), event("$3", alice)]
+    const { messages } = sorted(batch([event("$4", alice)], first), true, recovered)
+    assert.deepStrictEqual(messages.map((_) => [String(_.event.event_id), _.provenance]), [["$3", "recovered"], [
+      "$4",
+      "missed"
+    ]])
   })
 
   it("an answer to something older than the timeline settles nothing in it", () => {
@@ -165,6 +199,6 @@ describe("without a cursor", () => {
       event("$1", alice),
       ...odd.map((relation, i) => event(`$odd${i}`, self, { "m.relates_to": relation }))
     ]
-    assert.deepStrictEqual(ids(batch(events, first)), [])
+    assert.isUndefined(settledUpTo(events, self))
   })
 })

@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Layer, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { text } from "../../src/domain/Message.ts"
+import { ChatManager } from "../../src/layers/ChatManager.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { serverError } from "../../src/layers/Homeserver/Faults.ts"
 import { Responder } from "../../src/layers/Responder.ts"
 import { Store } from "../../src/layers/Store.ts"
-import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
+import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, repliedTo, startBot } from "./World.ts"
 
 describe("taking in what the server sends", () => {
   it.effect(
@@ -78,6 +79,61 @@ describe("taking in what the server sends", () => {
         assert.deepStrictEqual(answers.slice(1).map(bodyOf), [...expected, "live"])
       }).pipe(Effect.provide(homeserver)))
   }
+
+  it.effect(
+    "answers all that came since its last answer when the server has forgotten its cursor",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* Homeserver
+        const alice = yield* server.as("alice")
+        const database = yield* aDatabase
+        const first = yield* startBot({ database })
+        const room = yield* aChat(alice)
+        yield* answerTo(alice, room, yield* alice.say(room, "before"))
+        yield* first.stop
+
+        const bodies = Array.from({ length: 230 }, (_, i) => `message ${i}`)
+        let last = ""
+        for (const body of bodies) last = yield* alice.say(room, body)
+        yield* server.forgetPositions
+        yield* startBot({ database })
+        yield* answerTo(alice, room, last)
+        const answers = (yield* alice.messages(room)).filter((event) => repliedTo(event) !== undefined).map(bodyOf)
+        assert.deepStrictEqual(answers, ["before", ...bodies])
+      }).pipe(Effect.provide(homeserver)),
+    30_000
+  )
+
+  it.effect("answers what was written to a bot that was stopped between its coming and its chat, and not what was before", () =>
+    Effect.gen(function*() {
+      const server = yield* Homeserver
+      const alice = yield* server.as("alice")
+      const database = yield* aDatabase
+      const reached = yield* Deferred.make<void>()
+      const stuck = Layer.effect(
+        ChatManager,
+        Effect.map(ChatManager, (real) =>
+          ChatManager.of({
+            ...real,
+            register: () => Effect.andThen(Deferred.succeed(reached, undefined), Effect.never)
+          }))
+      ).pipe(Layer.provide(ChatManager.layer))
+      const first = yield* startBot({ database, chatManager: stuck })
+      const room = yield* alice.createRoom({ name: "Tea" })
+      const early = yield* alice.say(room, "among ourselves")
+      yield* alice.invite(room, botId)
+      yield* Deferred.await(reached)
+      const stopping = yield* Effect.forkChild(first.stop)
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(stopping)
+
+      const missed = yield* alice.say(room, "hello")
+      yield* server.forgetPositions
+      yield* startBot({ database })
+      assert.strictEqual(bodyOf(yield* answerTo(alice, room, missed)), "hello")
+      const answers = (yield* alice.messages(room)).map(repliedTo)
+      assert.notInclude(answers, early)
+    }).pipe(Effect.provide(homeserver)))
 
   it.effect("fetches no more of a gap than it may, and answers what it has", () =>
     Effect.gen(function*() {
