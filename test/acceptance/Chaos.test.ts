@@ -13,5 +13,5 @@ describe("A bot that is killed again and again", () => {
       const report = yield* runChaos({ kills: 10, messages: 100, rooms: 4, seed: 1 }, directory)
       assert.isTrue(passed(report), tableOf(report))
       assert.isAbove(Object.keys(report.killedAt).length, 3)
-    }).pipe(Effect.provide(sandbox)))
+    }).pipe(Effect.provide(sandbox)), 300_000)
 })
