@@ -19,7 +19,7 @@ export interface Report extends Verdict {
 }
 
 /** The way to readiness may take so long on a busy machine; from there on, a life that does not come to its place is ended soon. */
-const longestStart = Duration.seconds(40)
+const longestStart = Duration.seconds(15)
 const longestLife = Duration.seconds(6)
 
 /** A room of the run: who is in it, and what was written there. */

@@ -12,6 +12,6 @@ describe("A bot that is killed again and again", () => {
       const directory = yield* temporaryDirectory
       const report = yield* runChaos({ kills: 10, messages: 100, rooms: 4, seed: 1 }, directory)
       assert.isTrue(passed(report), tableOf(report))
-      assert.isAbove(Object.keys(report.killedAt).length, 3)
+      assert.isAtLeast(Object.keys(report.killedAt).length, 2)
     }).pipe(Effect.provide(sandbox)), 300_000)
 })
