@@ -31,14 +31,17 @@ const libraries = Effect.runSync(Effect.cached(Effect.promise(async () => {
 const hasMarkup = /[*_`~#>[\]<&|\\]|^\s*(?:[-+]|\d+[.)])\s|^\s*[-=]{2,}\s*$|https?:|\n/m
 
 /** Markdown as Matrix HTML, sanitised; undefined when plain text says it all. Never fails: what cannot be rendered stays plain. */
-export const toMatrixHtml = (markdown: string): Effect.Effect<string | undefined> =>
-  markdown.length > longestMarkdown || !hasMarkup.test(markdown)
-    ? Effect.succeed(undefined)
-    : Effect.flatMap(libraries, (render) => Effect.try({ try: () => render(markdown), catch: (cause) => cause })).pipe(
-      Effect.catch((cause) =>
-        Effect.as(Effect.logDebug("markdown_not_rendered", String(cause).slice(0, 200)), undefined)
-      )
-    )
+export const toMatrixHtml = Effect.fnUntraced(
+  function*(markdown: string) {
+    if (markdown.length > longestMarkdown || !hasMarkup.test(markdown)) return undefined
+    const render = yield* libraries
+    return render(markdown)
+  },
+  // The renderer throws on markdown that nests too deep.
+  Effect.catchDefect((defect) =>
+    Effect.as(Effect.logDebug("markdown_not_rendered", String(defect).slice(0, 200)), undefined)
+  )
+)
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -1,4 +1,4 @@
-import type { SqliteClient } from "@effect/sql-sqlite-node/SqliteClient"
+import type * as SqliteDriver from "@effect/sql-sqlite-node/SqliteClient"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
@@ -27,7 +27,7 @@ export interface Sqlite {
 }
 
 /** Loaded late: an unpatched driver fails while it is imported, and that must become a message and not a stack trace. */
-const loadDriver = (): Promise<{ readonly make: typeof import("@effect/sql-sqlite-node/SqliteClient").make }> =>
+const loadDriver = (): Promise<{ readonly make: typeof SqliteDriver.make }> =>
   import("@effect/sql-sqlite-node/SqliteClient")
 
 /**
@@ -51,7 +51,7 @@ export const openSqlite = Effect.fnUntraced(function*(
 })
 
 /** What the type promises holds only with the patch. */
-const isPatched = (client: Partial<SqliteClient>): boolean =>
+const isPatched = (client: Partial<SqliteDriver.SqliteClient>): boolean =>
   client.driver === "sqlite-node" && client.database !== undefined && client.semaphore !== undefined
 
 const statementsOn = (handle: DatabaseSync): Statements => {
