@@ -133,7 +133,11 @@ const text = (key: SettingKey, value: string): Result.Result<string, string> => 
 }
 
 const unknownVariables = (variables: Readonly<Record<string, string | undefined>>, place: string) => {
-  const known = ["HOMING_CONFIG", ...settingKeys.flatMap((key) => [variableName(key), fileVariableName(key)])]
+  const known = [
+    "HOMING_CONFIG",
+    "HOMING_CHAOS_KILL_AT",
+    ...settingKeys.flatMap((key) => [variableName(key), fileVariableName(key)])
+  ]
   return Object.keys(variables).filter((name) => name.startsWith("HOMING_") && !known.includes(name))
     .map((name) => unknown(`${name} ${place}`, suggest(name, known)))
 }
