@@ -85,20 +85,18 @@ const make = Effect.gen(function*() {
     if (initial === undefined) return yield* new SyncStalled({ silentFor: 0, detail: "there was no initial sync." })
     const watchdog = yield* Watchdog.make
     const sign = Effect.sync(watchdog.alive)
-    const consume = Effect.gen(function*() {
-      let batch = initial
-      while (true) {
-        yield* ingest(batch)
-        yield* sign
-        batch = yield* ask(batch.nextBatch, false).pipe(
-          Effect.ensuring(sign),
-          Effect.retry({ schedule: pauses, while: (error) => error._tag === "NoAnswer" }),
-          Effect.catchTag("NoAnswer", Effect.die),
-          Effect.catchTag("CursorUnknown", Effect.die)
-        )
-      }
-    })
-    return yield* Effect.raceFirst(consume, watchdog.watch(settings.syncTimeout))
+    let batch = initial
+    while (true) {
+      yield* ingest(batch)
+      yield* sign
+      batch = yield* ask(batch.nextBatch, false).pipe(
+        Effect.ensuring(sign),
+        Effect.retry({ schedule: pauses, while: (error) => error._tag === "NoAnswer" }),
+        Effect.catchTag("NoAnswer", Effect.die),
+        Effect.catchTag("CursorUnknown", Effect.die),
+        Effect.raceFirst(watchdog.watch(settings.syncTimeout))
+      )
+    }
   })
 
   return MatrixSync.of({

@@ -42,7 +42,9 @@ export interface SdkRun {
   readonly next: Effect.Effect<Arrival>
   /** Fails when there will be no first answer. */
   readonly noStart: Effect.Effect<never, HomeserverUnreachable | CursorUnknown | SessionEnded | SyncStalled>
-  /** Fails when the SDK's loop has ended or is silent for too long. */
+  /** Fails when the SDK's loop has ended. */
+  readonly ended: Effect.Effect<never, SessionEnded | SyncStalled>
+  /** Fails when the SDK's loop has ended, or is silent for too long while it is its turn. */
   readonly noLife: Effect.Effect<never, SessionEnded | SyncStalled>
   /** A sign of life. */
   readonly alive: Effect.Effect<void>
@@ -160,6 +162,7 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
       // The first answer for a large account takes the server long.
       watchdog.watch(Duration.max(settings.syncTimeout, settings.startPatience))
     ]),
+    ended: Deferred.await(ended),
     noLife: Effect.raceFirst(Deferred.await(ended), watchdog.watch(settings.syncTimeout)),
     alive: Effect.sync(watchdog.alive),
     stop: Effect.sync(() => {

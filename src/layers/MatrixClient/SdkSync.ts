@@ -86,18 +86,15 @@ const make = Effect.gen(function*() {
       return yield* new SyncStalled({ silentFor: 0, detail: "there was no initial sync." })
     }
     const { run } = initial
-    const consume = Effect.gen(function*() {
-      let { arrival, batch } = initial
-      while (true) {
-        yield* ingest(batch)
-        yield* run.alive
-        yield* arrival.release
-        arrival = yield* run.next
-        batch = yield* read(run, arrival, { since: batch.nextBatch, initial: false })
-      }
-    })
-    yield* run.alive
-    return yield* Effect.raceFirst(consume, run.noLife)
+    let { arrival, batch } = initial
+    while (true) {
+      // While an answer is at the gate, the silence is ours: filling a gap takes as long as it takes.
+      yield* Effect.raceFirst(ingest(batch), run.ended)
+      yield* run.alive
+      yield* arrival.release
+      arrival = yield* Effect.raceFirst(run.next, run.noLife)
+      batch = yield* read(run, arrival, { since: batch.nextBatch, initial: false })
+    }
   }, Effect.ensuring(stop))
 
   return MatrixSync.of({

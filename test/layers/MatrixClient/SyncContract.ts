@@ -199,6 +199,22 @@ export const syncContract = <R, E>(name: string, options: ContractOptions<R, E>)
         )
       }).pipe(withStore, Effect.provideService(SilenceGrace, Duration.millis(200))), 15_000)
 
+    it.effect("is not silent while an answer is taken in, however long that takes", () =>
+      Effect.gen(function*() {
+        const account = yield* (yield* World).account("bot")
+        yield* asBot(
+          account,
+          Effect.gen(function*() {
+            yield* started()
+            const error = yield* (yield* MatrixSync).loop((batch) =>
+              // Longer than the long poll and the grace together.
+              batch.initial ? Effect.sleep("1500 millis") : Effect.fail("the next answer came" as const)
+            ).pipe(Effect.flip)
+            assert.strictEqual(error, "the next answer came")
+          })
+        )
+      }).pipe(withStore, Effect.provideService(SilenceGrace, Duration.millis(200))), 15_000)
+
     it.effect("gives up on a homeserver that stops answering when the patience is over", () =>
       Effect.gen(function*() {
         const account = yield* (yield* World).account("bot")
