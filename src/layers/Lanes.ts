@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
@@ -74,6 +75,12 @@ export const makeLanes = <Key, E, R>(options: {
         lanes.delete(key)
       })
 
+    /** Lanes are interrupted when they close. At any other time that is a bug, and must not look like an orderly end. */
+    const report = (cause: Cause.Cause<E>) => {
+      if (!Cause.hasInterruptsOnly(cause)) return Deferred.failCause(failure, cause)
+      return closing ? Effect.void : Deferred.die(failure, new Error("A lane was interrupted while it worked"))
+    }
+
     const wake = (key: Key) =>
       Effect.sync(() => {
         const running = lanes.get(key)
@@ -83,12 +90,7 @@ export const makeLanes = <Key, E, R>(options: {
         }
         const lane = { wokenAgain: false }
         lanes.set(key, lane)
-        fork(
-          runLane(key, lane).pipe(
-            Effect.catchCause((cause) => Deferred.failCause(failure, cause)),
-            Effect.asVoid
-          )
-        )
+        fork(runLane(key, lane).pipe(Effect.onError(report), Effect.ignoreCause))
       })
 
     return { wake, open: Effect.asVoid(opened.open), failure: Deferred.await(failure) }

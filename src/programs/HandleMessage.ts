@@ -56,10 +56,11 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
     }),
     Effect.catchCause((cause) => {
       const broken = storeFailureIn(cause)
-      if (broken !== undefined) return Effect.fail(broken)
-      // Being stopped is nobody's fault: the message is left for the next start.
-      if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
-      return diagnose(message, { _tag: "HandlerFailed" }, Cause.pretty(cause))
+      // When the bot is stopped, nothing is caught here and the message is left for the next start. An interruption that
+      // does arrive is the handler's own, and a failure as any other.
+      return broken === undefined
+        ? diagnose(message, { _tag: "HandlerFailed" }, Cause.pretty(cause))
+        : Effect.fail(broken)
     })
   )
 })

@@ -140,6 +140,30 @@ describe("Lanes", () => {
       assert.strictEqual(yield* Effect.flip(lanes.failure), "broken")
     }))
 
+  it.effect("report work that interrupts itself as a bug: only a stop ends in silence", () =>
+    Effect.gen(function*() {
+      const lanes = yield* makeLanes({ concurrency: 1, grace: "1 second", work: () => Effect.interrupt })
+      yield* lanes.open
+      yield* lanes.wake("a")
+      const exit = yield* Effect.exit(lanes.failure)
+      assert.isTrue(Exit.hasDies(exit))
+    }))
+
+  it.effect("report a lane that somebody else interrupts", () =>
+    Effect.gen(function*() {
+      const inLane = yield* Deferred.make<Fiber.Fiber<unknown, unknown>>()
+      const lanes = yield* makeLanes({
+        concurrency: 1,
+        grace: "1 second",
+        work: () => Effect.withFiber((lane) => Effect.andThen(Deferred.succeed(inLane, lane), Effect.never))
+      })
+      yield* lanes.open
+      yield* lanes.wake("a")
+      yield* Fiber.interrupt(yield* Deferred.await(inLane))
+      const exit = yield* Effect.exit(lanes.failure)
+      assert.isTrue(Exit.hasDies(exit))
+    }))
+
   it.effect("let the pieces in hand finish when they close, and begin no other", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Stream } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { UserId } from "../../src/domain/Ids.ts"
 import { text } from "../../src/domain/Message.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { Responder } from "../../src/layers/Responder.ts"
+import { Store } from "../../src/layers/Store.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
 /** A responder that does what the message says. */
@@ -19,6 +20,8 @@ const moody = Layer.succeed(
           return Stream.sync(() => {
             throw new Error("a bug")
           })
+        case "interrupt":
+          return Stream.fromEffect(Effect.interrupt)
         case "half":
           return Stream.concat(Stream.make(text("the first half")), Stream.fail("lost the thread"))
         case "twice":
@@ -100,7 +103,7 @@ describe("handling a message", () => {
       assert.deepStrictEqual([bodyOf(first), bodyOf(second)], ["one", "two"])
     }).pipe(Effect.provide(homeserver)))
 
-  for (const mood of ["fail", "throw", "half"]) {
+  for (const mood of ["fail", "throw", "interrupt", "half"]) {
     it.effect(`answers with one diagnostic when the responder meets "${mood}", and goes on`, () =>
       Effect.gen(function*() {
         const { alice, bot, room } = yield* aConversation({ responder: moody })
@@ -133,6 +136,20 @@ describe("handling a message", () => {
       assert.include(bodyOf(diagnostic), "20s")
       assert.include(bot.log.find(({ event }) => event === "message_not_handled")?.data, { problem: "TookTooLong" })
       assert.strictEqual(bodyOf(yield* answerTo(alice, room, next)), "and now?")
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("leaves a message open that it is stopped in the middle of", () =>
+    Effect.gen(function*() {
+      const database = yield* aDatabase
+      const { alice, bot, room } = yield* aConversation({ database, responder: moody })
+      const question = yield* alice.say(room, "hang")
+      yield* TestClock.adjust("1 second")
+      const stopping = yield* Effect.forkChild(bot.stop)
+      yield* TestClock.adjust("3 seconds")
+      yield* Fiber.join(stopping)
+      const record = yield* Context.get(database, Store).inbox.find(question)
+      assert.strictEqual(record?.state, "pending")
+      assert.isEmpty(bot.log.filter(({ event }) => event === "message_not_handled"))
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("delays no other room by one that hangs", () =>
