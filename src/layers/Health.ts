@@ -7,7 +7,7 @@ import * as Ref from "effect/Ref"
 
 /** What the process is at, as those outside may ask. */
 export interface HealthState {
-  readonly phase: "starting" | "reconciling" | "running" | "stopping"
+  readonly phase: "starting" | "reconciling" | "running" | "reconnecting" | "stopping"
   /** Milliseconds since the epoch; undefined before the first answer to a sync request. */
   readonly lastSyncAt: number | undefined
 }

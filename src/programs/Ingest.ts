@@ -12,9 +12,13 @@ import { reconcileChange } from "./Reconcile.ts"
 
 /**
  * Takes one sync answer in: rows and cursor are kept in one transaction, so that the cursor never stands beyond an event
- * that is not in the inbox. The next request goes out when this has returned.
+ * that is not in the inbox. The next request goes out when this has returned. `afterAbsence`: the process was not there when
+ * these messages came, so that the `backlog` setting speaks.
  */
-export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
+export const ingest = Effect.fn("ingest")(function*(
+  batch: SyncBatch,
+  { afterAbsence }: { readonly afterAbsence: boolean }
+) {
   const store = yield* Store
   const { userId: self } = yield* (yield* MatrixSession).self
   const registered = batch.since === undefined ? yield* roomsOfChats(batch) : new Set<RoomId>()
@@ -25,7 +29,7 @@ export const ingest = Effect.fn("ingest")(function*(batch: SyncBatch) {
     recovered: new Map(filled.map(({ events, roomId }) => [roomId, events])),
     registered: (room) => registered.has(room)
   })
-  const skipped = batch.initial ? yield* skippedOf(arrivals) : new Set<EventId>()
+  const skipped = afterAbsence ? yield* skippedOf(arrivals) : new Set<EventId>()
   const messages = arrivals.messages.map(messageRow)
   const rows = [
     ...batch.invites.map(({ roomId, sender }): InboxRow => ({
@@ -145,4 +149,4 @@ const fillGap = Effect.fn("fillGap")(function*({ enough, from: newest, roomId, t
     )))
 
 /** 1 s, 2 s, 4 s … 30 s, without end. */
-const patience = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
+export const patience = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])

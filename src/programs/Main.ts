@@ -1,12 +1,10 @@
 import * as Effect from "effect/Effect"
-import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import { Health } from "../layers/Health.ts"
-import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
-import { Store } from "../layers/Store.ts"
+import { MatrixSession } from "../layers/MatrixClient.ts"
 import { openOutbox } from "./Deliver.ts"
 import { openInbox } from "./HandleInbox.ts"
-import { logFindings, reconcileAll } from "./Reconcile.ts"
-import { answerPeople } from "./SyncLoop.ts"
+import { logReport, reconcileAll } from "./Reconcile.ts"
+import { answerPeople, initialSync } from "./SyncLoop.ts"
 
 /**
  * The main program: authenticate, initial sync, reconcile, log, sync loop. It finds its way back into every chat before it
@@ -15,11 +13,9 @@ import { answerPeople } from "./SyncLoop.ts"
  * Configuration has been read and the store opened, with its lease, when this begins: they are layers below it.
  */
 export const main = Effect.gen(function*() {
-  const session = yield* MatrixSession
-  const sync = yield* MatrixSync
   const health = yield* Health
 
-  const self = yield* session.authenticate
+  const self = yield* (yield* MatrixSession).authenticate
   yield* Effect.logInfo("matrix_authenticated").pipe(Effect.annotateLogs({ user: self.userId, device: self.deviceId }))
 
   // The handlers are there from the first sync answer on, but they wait until the chats are back.
@@ -27,7 +23,7 @@ export const main = Effect.gen(function*() {
   const inbox = yield* openInbox(outbox)
 
   // From here to the loop the client is held: no second request goes out before reconciliation has ended.
-  yield* sync.initialSync(yield* (yield* Store).cursor)
+  yield* initialSync
   yield* health.set({ phase: "reconciling" })
   const report = yield* reconcileAll()
   yield* logReport(report)
@@ -35,9 +31,3 @@ export const main = Effect.gen(function*() {
   yield* Effect.addFinalizer(() => health.set({ phase: "stopping" }))
   return yield* answerPeople({ inbox, outbox })
 }).pipe(Effect.scoped)
-
-const logReport = (report: ReconciliationReport) =>
-  Effect.logInfo("matrix_reconcile_complete").pipe(
-    Effect.annotateLogs({ ...report, findings: report.findings.length }),
-    Effect.andThen(logFindings(report))
-  )

@@ -83,8 +83,15 @@ const reconcile = Effect.fnUntraced(function*(
   return report
 })
 
+/** Tells what the comparison of everything came to: one line with every field of the report, and one for each finding. */
+export const logReport = (report: ReconciliationReport) =>
+  Effect.logInfo("matrix_reconcile_complete").pipe(
+    Effect.annotateLogs({ ...report, findings: report.findings.length }),
+    Effect.andThen(logFindings(report))
+  )
+
 /** What a person may have to know of a reconciliation, a line each. What was merely skipped is counted in the report. */
-export const logFindings = ({ findings, scope }: ReconciliationReport) =>
+const logFindings = ({ findings, scope }: ReconciliationReport) =>
   Effect.forEach(
     findings.filter(({ _tag }) => _tag !== "Skipped"),
     ({ _tag, ...finding }) =>

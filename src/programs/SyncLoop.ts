@@ -8,8 +8,9 @@ import { Health } from "../layers/Health.ts"
 import type { Lanes } from "../layers/Lanes.ts"
 import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
-import { ingest } from "./Ingest.ts"
+import { ingest, patience } from "./Ingest.ts"
 import { writeOpenMarkers } from "./Markers.ts"
+import { logReport, reconcileAll } from "./Reconcile.ts"
 import { keepStoreSmall } from "./Retention.ts"
 
 /** The lanes that a sync answer feeds. */
@@ -17,6 +18,20 @@ export interface RoomLanes {
   readonly inbox: Lanes<RoomId, StoreUnavailable>
   readonly outbox: Lanes<RoomId, StoreUnavailable>
 }
+
+const syncFromCursor = Effect.gen(function*() {
+  return yield* (yield* MatrixSync).initialSync(yield* (yield* Store).cursor)
+})
+
+/**
+ * The sync that the gate holds, from the stored cursor. A session that comes to a soft end meanwhile is had back by signing in
+ * again; one that is dead for good says so when it tries.
+ */
+export const initialSync = Effect.catchTag(
+  syncFromCursor,
+  "SessionEnded",
+  () => Effect.flatMap(MatrixSession, (session) => Effect.andThen(session.authenticate, syncFromCursor))
+)
 
 /**
  * The sync loop, and all that it keeps going: every answer goes into the inbox, the lanes settle and send it. Ends only with
@@ -32,9 +47,17 @@ const wellAfter = 5 * 60_000
 const supervisedLoop = Effect.fnUntraced(function*(lanes: RoomLanes) {
   const sync = yield* MatrixSync
   let failures = 0
+  let afterAbsence = true
+  const take = (batch: SyncBatch) =>
+    Effect.andThen(
+      takeIn(batch, lanes, { afterAbsence }),
+      Effect.sync(() => {
+        afterAbsence = false
+      })
+    )
   while (true) {
     const startedAt = yield* Clock.currentTimeMillis
-    const end = yield* sync.loop((batch) => takeIn(batch, lanes)).pipe(
+    const end = yield* sync.loop(take).pipe(
       Effect.catchTags({
         SyncStalled: (error) => Effect.succeed(error),
         SessionEnded: (error) => Effect.succeed(error)
@@ -49,20 +72,31 @@ const supervisedLoop = Effect.fnUntraced(function*(lanes: RoomLanes) {
 })
 
 /**
- * Signs in as the same device and syncs from the cursor, with a new client, after a pause that grows with the failures. A homeserver
- * that is away is waited for as long as it takes: the store keeps everything meanwhile. A session that is dead for good goes up.
+ * Signs in as the same device, syncs from the cursor with a new client, and reconciles again, after a pause that grows with the failures. A
+ * homeserver that is away is waited for as long as it takes: the store keeps everything meanwhile. A session that is dead for
+ * good goes up.
  */
-const reconnect = Effect.fnUntraced(
-  function*(failures: number) {
-    yield* Effect.sleep(backoff(failures))
-    yield* (yield* MatrixSession).authenticate
-    yield* (yield* MatrixSync).initialSync(yield* (yield* Store).cursor)
-  },
-  Effect.retry({ while: (error) => error._tag === "HomeserverUnreachable" || error._tag === "SyncStalled" })
-)
+const reconnect = Effect.fnUntraced(function*(failures: number) {
+  yield* (yield* Health).set({ phase: "reconnecting" })
+  yield* Effect.sleep(backoff(failures))
+  yield* comeBack.pipe(Effect.retry({
+    schedule: patience,
+    while: ({ _tag }) => _tag === "HomeserverUnreachable" || _tag === "SyncStalled"
+  }))
+})
 
-const takeIn = Effect.fn("takeIn")(function*(batch: SyncBatch, lanes: RoomLanes) {
-  const rooms = yield* ingest(batch)
+const comeBack = Effect.gen(function*() {
+  yield* (yield* MatrixSession).authenticate
+  yield* initialSync
+  yield* logReport(yield* reconcileAll())
+})
+
+const takeIn = Effect.fn("takeIn")(function*(
+  batch: SyncBatch,
+  lanes: RoomLanes,
+  options: { readonly afterAbsence: boolean }
+) {
+  const rooms = yield* ingest(batch, options)
   yield* (yield* Health).set({ lastSyncAt: yield* Clock.currentTimeMillis })
   // Only now: the echoes in the initial answer have settled what was sent before a crash.
   if (batch.initial) yield* openLanes(lanes)

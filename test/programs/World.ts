@@ -4,7 +4,7 @@ import type { RawEvent } from "../../src/domain/SyncBatch.ts"
 import { AppConfig, type Settings } from "../../src/layers/AppConfig.ts"
 import { ChatManager } from "../../src/layers/ChatManager.ts"
 import { DiagnosticLimit } from "../../src/layers/DiagnosticLimit.ts"
-import { Health } from "../../src/layers/Health.ts"
+import { Health, type HealthState } from "../../src/layers/Health.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
 import * as MatrixClient from "../../src/layers/MatrixClient.ts"
@@ -35,6 +35,7 @@ export interface Bot {
   /** What it logged so far. */
   readonly log: ReadonlyArray<LogLine>
   readonly chats: Effect.Effect<ReadonlyArray<Chat>>
+  readonly health: Effect.Effect<HealthState>
   /** Ends it as SIGTERM does. */
   readonly stop: Effect.Effect<void>
   readonly fiber: Fiber.Fiber<unknown, unknown>
@@ -55,11 +56,12 @@ export const startBot = Effect.fn("startBot")(function*(options: {
       data: { ...fiber.getRef(References.CurrentLogAnnotations) }
     })
   })
+  const health = yield* Layer.build(Health.layer)
   const services = Layer.mergeAll(
     MatrixClient.layerMemory,
     options.chatManager ?? ChatManager.layer,
     DiagnosticLimit.layer,
-    Health.layer,
+    Layer.succeedContext(health),
     options.responder ?? Responder.layerEcho
   ).pipe(
     Layer.provideMerge(AppConfig.layerTest(options.settings)),
@@ -70,6 +72,7 @@ export const startBot = Effect.fn("startBot")(function*(options: {
   const bot: Bot = {
     log,
     fiber,
+    health: Context.get(health, Health).get,
     chats: Effect.orDie(Context.get(options.database, Store).chats.all),
     stop: Fiber.interrupt(fiber)
   }
