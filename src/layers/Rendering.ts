@@ -6,8 +6,11 @@ import type { IncomingMessage, OutgoingMessage, Reply } from "../domain/Message.
 /** Longer replies are sent as plain text: rendering takes more than linear time and stack on hostile markdown. */
 const longestMarkdown = 16_000
 
-/** An event may have 65,536 bytes with everything around it (Client-Server API, "Size limits"). */
-const largestBody = 48_000
+/**
+ * Bytes of JSON that the content of an event may take. The whole event may have 65,536 (Client-Server API, "Size limits"): this
+ * leaves room for what the server adds, and for the third by which encryption makes it larger.
+ */
+const largestContent = 45_000
 
 /** What the specification lets a client show (Client-Server API, "m.room.message msgtypes", `org.matrix.custom.html`). */
 const sanitizing = {
@@ -44,25 +47,38 @@ export const toMatrixHtml = Effect.fnUntraced(
 )
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
-/** Cuts to so many bytes of UTF-8, never inside a character, and says that it did. */
+/** What a value takes in an event: canonical JSON escapes as `JSON.stringify` does, and only orders the keys (Appendices, "Canonical JSON"). */
+const jsonBytes = (value: unknown): number => encoder.encode(JSON.stringify(value)).length
+
+/** What a text takes inside a string of JSON, without the quotes around it. */
+const textBytes = (text: string): number => jsonBytes(text) - 2
+
+const cutNotice = "\n… (cut: too long for one message)"
+
+/** Cuts to so many bytes of JSON, never inside a character, and says that it did. */
 const cutToBytes = (text: string, bytes: number): string => {
-  const encoded = encoder.encode(text)
-  if (encoded.length <= bytes) return text
-  return `${decoder.decode(encoded.subarray(0, bytes)).replace(/\uFFFD+$/u, "")}\n… (cut: too long for one message)`
+  if (textBytes(text) <= bytes) return text
+  let room = bytes - textBytes(cutNotice)
+  let end = 0
+  for (const character of text) {
+    room -= textBytes(character)
+    if (room < 0) break
+    end += character.length
+  }
+  return text.slice(0, end) + cutNotice
 }
 
-/** The `m.room.message` content of a reply, without relations. */
-export const contentOf = Effect.fnUntraced(function*(reply: Reply) {
-  const body = cutToBytes(reply.markdown, largestBody)
+/** The `m.room.message` content of a reply. `around` is what else stands in it, such as relations: it takes room too. */
+export const contentOf = Effect.fnUntraced(function*(reply: Reply, around: Readonly<Record<string, unknown>> = {}) {
+  const empty = { msgtype: reply.kind === "notice" ? "m.notice" : "m.text", body: "", ...around }
+  // Half a surrogate pair has no UTF-8: a homeserver refuses it, or fails on it again and again.
+  const body = cutToBytes(reply.markdown.toWellFormed(), largestContent - jsonBytes(empty))
   const html = yield* toMatrixHtml(body)
-  const fits = html !== undefined && encoder.encode(JSON.stringify([body, html])).length <= largestBody
-  return {
-    msgtype: reply.kind === "notice" ? "m.notice" : "m.text",
-    body,
-    ...(fits ? { format: "org.matrix.custom.html", formatted_body: html } : {})
-  }
+  const plain = { ...empty, body }
+  if (html === undefined) return plain
+  const rendered = { ...plain, format: "org.matrix.custom.html", formatted_body: html }
+  return jsonBytes(rendered) <= largestContent ? rendered : plain
 })
 
 /** Where a reply stands: it refers to the message that it answers, and stays in its thread (Client-Server API, "Rich replies", "Threading"). */
@@ -79,16 +95,18 @@ export const answersTo = (
   replies: ReadonlyArray<Reply>
 ): Effect.Effect<ReadonlyArray<OutgoingMessage>> =>
   Effect.forEach(replies, (reply, part) =>
-    Effect.map(contentOf(reply), (content): OutgoingMessage => ({
-      roomId: message.roomId,
-      transactionId: transactionIdOf(message.eventId, part),
-      type: "m.room.message",
-      content: {
-        ...content,
+    Effect.map(
+      contentOf(reply, {
         "m.mentions": { user_ids: [message.sender] satisfies ReadonlyArray<UserId> },
         "m.relates_to": relationTo(message.eventId, message.threadRoot)
-      }
-    })))
+      }),
+      (content): OutgoingMessage => ({
+        roomId: message.roomId,
+        transactionId: transactionIdOf(message.eventId, part),
+        type: "m.room.message",
+        content
+      })
+    ))
 
 /** A message that answers nothing, such as a greeting. `key` names it: the same key gives the same transaction id. */
 export const statement = (
@@ -96,9 +114,9 @@ export const statement = (
   key: string,
   reply: Reply
 ): Effect.Effect<OutgoingMessage> =>
-  Effect.map(contentOf(reply), (content) => ({
+  Effect.map(contentOf(reply, { "m.mentions": {} }), (content) => ({
     roomId,
     transactionId: transactionIdOf(key, 0),
     type: "m.room.message",
-    content: { ...content, "m.mentions": {} }
+    content
   }))

@@ -11,6 +11,9 @@ const question = {
   threadRoot: undefined
 }
 
+/** What canonical JSON takes for it: JSON without spaces, in UTF-8 (Appendices, "Canonical JSON"). */
+const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length
+
 describe("Rendering", () => {
   it.effect("leaves plain text plain", () =>
     Effect.gen(function*() {
@@ -50,19 +53,66 @@ describe("Rendering", () => {
       }
     }))
 
-  it.effect.prop("keeps the body as it was written, and an event under the size limit", [
-    Arbitrary.schema(Schema.String)
-  ], ([body]) =>
-    Effect.gen(function*() {
-      const content = yield* contentOf(text(body))
-      assert.strictEqual(content.body, body)
-      assert.isBelow(new TextEncoder().encode(JSON.stringify(content)).length, 64_000)
-    }))
+  it.effect.prop(
+    "keeps the body as it was written",
+    [Arbitrary.schema(Schema.String)],
+    ([body]) =>
+      Effect.gen(function*() {
+        const content = yield* contentOf(text(body))
+        assert.strictEqual(content.body, body.toWellFormed())
+      })
+  )
+
+  const pieces = [
+    "\"",
+    "\\",
+    "\n",
+    "\u0001",
+    "\u007f",
+    "\ud800",
+    "ü",
+    "漢",
+    "😀",
+    "👩‍🚀",
+    "<b>",
+    "&",
+    "**x** ",
+    "- one\n",
+    "a"
+  ]
+  const hostileText = Arbitrary.all([
+    Arbitrary.array(Arbitrary.schema(Schema.Literals(pieces)), { minLength: 1, maxLength: 3 }),
+    Arbitrary.schema(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 50_000 }))))
+  ]).pipe(Arbitrary.map(([some, times]) => some.join("").repeat(times)))
+
+  it.effect.prop(
+    "keeps every event under the size limit, and cuts only what is too long",
+    [hostileText],
+    ([body]) =>
+      Effect.gen(function*() {
+        const id = (sigil: string) => sigil + "\u0001".repeat(250) + ":b.c"
+        const asked = {
+          eventId: EventId.make(id("$")),
+          roomId: RoomId.make(id("!")),
+          sender: UserId.make(id("@")),
+          threadRoot: EventId.make(id("$"))
+        }
+        const [answer] = yield* answersTo(asked, [text(body)])
+        assert.isAtMost(bytesOf(answer?.content), 64_000)
+
+        const said = String(answer?.content["body"])
+        const cut = said.indexOf("\n… (cut: too long for one message)")
+        const written = body.toWellFormed()
+        if (cut < 0) return assert.strictEqual(said, written)
+        assert.isTrue(written.startsWith(said.slice(0, cut)) && said.isWellFormed())
+        assert.isAbove(bytesOf(written), 35_000)
+      })
+  )
 
   it.effect("cuts a reply that is too long for an event, and says so", () =>
     Effect.gen(function*() {
       const content = yield* contentOf(text("ü".repeat(100_000)))
-      assert.isBelow(new TextEncoder().encode(JSON.stringify(content)).length, 64_000)
+      assert.isBelow(bytesOf(content), 64_000)
       assert.match(content.body, /üü\n… \(cut: too long for one message\)$/)
     }))
 
