@@ -10,6 +10,7 @@ import { randomUUID } from "node:crypto"
 import { join, resolve } from "node:path"
 import { Homeserver } from "../layers/Homeserver.ts"
 import { Door } from "../layers/Homeserver/Door.ts"
+import { makeDirectory } from "../layers/MakeDirectory.ts"
 import { takeLease } from "../layers/Store/Lease.ts"
 import { BotProcess, logFile } from "./Sandbox/BotProcess.ts"
 import { complete, handleLine } from "./Sandbox/Commands.ts"
@@ -62,10 +63,8 @@ const passingDirectory = Effect.gen(function*() {
 
 const keptDirectory = Effect.fnUntraced(function*(path: string) {
   const directory = resolve(path)
-  yield* (yield* FileSystem.FileSystem).makeDirectory(directory, { recursive: true, mode: 0o700 }).pipe(
-    Effect.mapError(({ message }) =>
-      new NoPlace({ detail: message, advice: "Give it a --data-dir that you may write to." })
-    )
+  yield* makeDirectory(directory).pipe(
+    Effect.mapError(({ detail }) => new NoPlace({ detail, advice: "Give it a --data-dir that you may write to." }))
   )
   yield* takeLease(directory).pipe(
     Effect.catchTag("LeaseHeld", ({ holder }) =>

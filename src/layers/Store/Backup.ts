@@ -1,12 +1,14 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { StoreUnavailable } from "../../domain/Errors.ts"
+import { exitCode, StoreUnavailable } from "../../domain/Errors.ts"
+import { makeDirectory } from "../MakeDirectory.ts"
 import type { BackedUp, Restored } from "../Store.ts"
 import { ownFile } from "./Database.ts"
-import { storeFailure } from "./Failures.ts"
+import { noDataDir, storeFailure } from "./Failures.ts"
 import { takeLease } from "./Lease.ts"
 import { migrations } from "./Migrations.ts"
 
@@ -15,6 +17,18 @@ const main = "homing.db"
 
 /** A lock and no data: opening it in another way than `takeLease` does would let go of the lock. */
 const lease = "lease.db"
+
+/** A backup cannot be put where it was asked for, or is not found there. `detail` is a clause. Exit code 74. */
+export class BackupRefused extends Schema.TaggedError<BackupRefused>()("BackupRefused", {
+  detail: Schema.String,
+  /** A sentence. */
+  advice: Schema.String
+}) {
+  override readonly [Runtime.errorExitCode] = exitCode.storeUnusable
+  override get message() {
+    return `${this.detail.charAt(0).toUpperCase()}${this.detail.slice(1)}. ${this.advice}`
+  }
+}
 
 const problem = (path: string, problem: StoreUnavailable["problem"], detail: string): StoreUnavailable =>
   new StoreUnavailable({ path, problem, detail })
@@ -51,13 +65,24 @@ export const backUp = Effect.fn("Store.backUp")(function*(dataDir: string, dir: 
     const detail = `There is none. Set HOMING_DATA_DIR to the directory that the bot runs on.`
     return yield* problem(Path.join(dataDir, main), "failed", detail)
   }
+  if (isInside(dataDir, dir)) {
+    return yield* new BackupRefused({
+      detail: `${dir} is in the data directory ${dataDir}, and a backup there is lost together with it`,
+      advice: "Name a directory elsewhere, on another disk if there is one."
+    })
+  }
   const target = Fs.existsSync(dir) ? Path.join(dir, time) : dir
   const unfinished = `${target}.unfinished`
-  yield* attempt(target, () => {
-    Fs.mkdirSync(Path.dirname(target), { recursive: true, mode: 0o700 })
-    if (Fs.existsSync(target)) throw Object.assign(new Error(`${target} is there already`), { code: "EEXIST" })
-    Fs.mkdirSync(unfinished, { mode: 0o700 })
-  })
+  if (Fs.existsSync(target)) {
+    return yield* new BackupRefused({ detail: `${target} is there already`, advice: elsewhere })
+  }
+  if (Fs.existsSync(unfinished)) {
+    return yield* new BackupRefused({
+      detail: `${unfinished} is there already, of a backup that was broken off or still runs`,
+      advice: "Delete it once nothing writes there, or name another directory."
+    })
+  }
+  yield* Effect.mapError(makeDirectory(unfinished), ({ detail }) => new BackupRefused({ detail, advice: elsewhere }))
   yield* Effect.forEach(
     sources,
     (name) => copyDatabase(Path.join(dataDir, name), Path.join(unfinished, name)),
@@ -68,6 +93,19 @@ export const backUp = Effect.fn("Store.backUp")(function*(dataDir: string, dir: 
   const backedUp: BackedUp = { dir: target, files: sources }
   return backedUp
 })
+
+/** Whether `path` is `directory`, or below it: as the file system sees it, also where `path` is not there yet. */
+const isInside = (directory: string, path: string): boolean => {
+  const [first] = Path.relative(Fs.realpathSync(directory), whereItIs(Path.resolve(path))).split(Path.sep)
+  return first !== ".." && !Path.isAbsolute(first ?? "")
+}
+
+const whereItIs = (path: string): string =>
+  Fs.existsSync(path) || Path.dirname(path) === path
+    ? Fs.realpathSync(path)
+    : Path.join(whereItIs(Path.dirname(path)), Path.basename(path))
+
+const elsewhere = "Name a directory that this user may write, on a disk that has the room."
 
 const copyDatabase = Effect.fnUntraced(function*(from: string, to: string) {
   const db = yield* openReadOnly(from)
@@ -93,15 +131,9 @@ const flush = (path: string): void => {
  * beside them; nothing is deleted. Everything that can fail for the backup's sake fails before the first file is moved.
  */
 export const restore = Effect.fn("Store.restore")(function*(dataDir: string, dir: string) {
-  const names = yield* attempt(dir, () => databasesIn(dir))
-  if (!names.includes(main)) {
-    return yield* problem(
-      Path.join(dir, main),
-      "failed",
-      "It is not there. Name a directory that \"homing backup\" made."
-    )
-  }
-  yield* attempt(dataDir, () => Fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 }))
+  const names = yield* Effect.try({ try: () => databasesIn(dir), catch: (cause) => notABackup(dir, cause) })
+  if (!names.includes(main)) return yield* notABackup(dir, undefined)
+  yield* Effect.mapError(makeDirectory(dataDir), noDataDir(dataDir))
   yield* takeLease(dataDir)
 
   const arriving = (name: string) => Path.join(dataDir, `${name}.restoring`)
@@ -130,6 +162,23 @@ export const restore = Effect.fn("Store.restore")(function*(dataDir: string, dir
   })
   return restored
 }, Effect.scoped)
+
+const notABackup = (dir: string, cause: unknown): BackupRefused => {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  const found = cause === undefined
+    ? `there is no ${main} in ${dir}`
+    : code === "ENOENT"
+    ? `there is no directory ${dir}`
+    : code === "ENOTDIR"
+    ? `${dir} is a file and no directory`
+    : code === "EACCES" || code === "EPERM"
+    ? `this user may not read ${dir}`
+    : `${dir} cannot be read (${String(code)})`
+  return new BackupRefused({
+    detail: found,
+    advice: "Name a directory that \"homing backup\" made. Nothing was changed."
+  })
+}
 
 const Answer = Schema.Struct({
   quick_check: Schema.optionalKey(Schema.String),

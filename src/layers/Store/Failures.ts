@@ -2,6 +2,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { isSqlError } from "effect/sql/SqlError"
 import { StoreUnavailable } from "../../domain/Errors.ts"
+import type { DirectoryUnusable } from "../MakeDirectory.ts"
 
 type Problem = StoreUnavailable["problem"]
 
@@ -82,3 +83,13 @@ const describe = (cause: unknown): string => {
 /** Every failure of the store passes here: it keeps a `StoreUnavailable` as it is and gives all others their name. */
 export const storeFailure = (path: string) => (cause: unknown): StoreUnavailable =>
   cause instanceof StoreUnavailable ? cause : unavailable(path, problemOf(cause), describe(cause))
+
+/** The data directory cannot be made. Another one helps, or room for it; other permissions do not. */
+export const noDataDir = (dataDir: string) => ({ detail, full }: DirectoryUnusable): StoreUnavailable => {
+  const found = detail.charAt(0).toUpperCase() + detail.slice(1)
+  return full ? unavailable(dataDir, "disk_full", found) : new StoreUnavailable({
+    path: dataDir,
+    problem: "not_writable",
+    detail: `${found}. Set HOMING_DATA_DIR to a directory that the user who runs Homing may write.`
+  })
+}

@@ -2,10 +2,11 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { type LeaseHeld, StoreUnavailable } from "../../domain/Errors.ts"
+import { makeDirectory } from "../MakeDirectory.ts"
 import type { Store } from "../Store.ts"
 import { makeChats } from "./Chats.ts"
 import { type Database, openDatabase } from "./Database.ts"
-import { storeFailure, unavailable } from "./Failures.ts"
+import { noDataDir, unavailable } from "./Failures.ts"
 import { makeInbox } from "./Inbox.ts"
 import { takeLease } from "./Lease.ts"
 import { migrate, migrations, schemaVersion } from "./Migrations.ts"
@@ -35,10 +36,7 @@ export const openStore = Effect.fn("Store.openStore")(function*(filename: string
 
 /** Makes the directory if need be, takes its lease, and only then touches the database. */
 export const openDataDir = Effect.fn("Store.openDataDir")(function*(dataDir: string) {
-  yield* Effect.try({
-    try: () => Fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 }),
-    catch: storeFailure(dataDir)
-  })
+  yield* Effect.mapError(makeDirectory(dataDir), noDataDir(dataDir))
   yield* takeLease(dataDir)
   return yield* openStore(Path.join(dataDir, "homing.db"))
 })

@@ -1,7 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { answered } from "../../../src/domain/Settlement.ts"
@@ -81,6 +91,39 @@ describe("a backup", () => {
     }))
 })
 
+describe("a backup is refused", () => {
+  it.effect("inside the data directory, by whatever way that is named", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* aDataDir
+      const link = join(yield* temporaryDirectory, "link")
+      symlinkSync(dataDir, link)
+      const before = contents(dataDir)
+      for (
+        const dir of [dataDir, join(dataDir, "copy"), join(dataDir, "a", "b"), join(link, "copy"), `${dataDir}/x/../y`]
+      ) {
+        assert.include((yield* Effect.flip(backUp(dataDir, dir))).message, "is in the data directory", dir)
+      }
+      assert.include((yield* Effect.flip(backUp(link, join(dataDir, "copy")))).message, "is in the data directory")
+      assert.deepStrictEqual(contents(dataDir), before)
+      const beside = `${dataDir}-backup`
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(beside, { recursive: true })))
+      assert.strictEqual((yield* backUp(dataDir, beside)).dir, beside)
+    }))
+
+  it.effect("where no directory can be made, with words about the backup and not about the bot's directory", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* aDataDir
+      const file = join(dataDir, "..", "file-of-the-test")
+      writeFileSync(file, "")
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(file)))
+      for (const dir of [file, join(file, "below"), "/proc/x", "/proc/x/y"]) {
+        const { message } = yield* Effect.flip(backUp(dataDir, dir))
+        assert.match(message, /^The directory .* cannot be made, since .*\. Name a directory that this user may write/)
+        assert.notInclude(message, "HOMING_DATA_DIR")
+      }
+    }))
+})
+
 describe("restoring", () => {
   it.effect("puts the backup in place, and moves what was there aside with its log", () =>
     Effect.gen(function*() {
@@ -147,7 +190,17 @@ describe("restoring", () => {
       const empty = join(yield* temporaryDirectory, "empty")
       mkdirSync(empty)
       assert.include((yield* Effect.flip(restore(dataDir, empty))).message, "homing backup")
-      assert.strictEqual((yield* Effect.flip(restore(dataDir, join(empty, "nowhere"))))._tag, "StoreUnavailable")
+      const advice = "Name a directory that \"homing backup\" made. Nothing was changed."
+      const nowhere = join(empty, "nowhere")
+      assert.strictEqual(
+        (yield* Effect.flip(restore(dataDir, nowhere))).message,
+        `There is no directory ${nowhere}. ${advice}`
+      )
+      const file = join(dataDir, "homing.db")
+      assert.strictEqual(
+        (yield* Effect.flip(restore(dataDir, file))).message,
+        `${file} is a file and no directory. ${advice}`
+      )
       assert.isTrue(existsSync(join(dataDir, "homing.db")))
     }))
 })

@@ -110,8 +110,27 @@ describe("a database that cannot be used", () => {
       for (const dataDir of [join(dir, "file"), join(dir, "file", "below")]) {
         const error = yield* refusal(dataDir)
         assert.strictEqual(error.problem, "not_writable", dataDir)
-        assert.include(error.message, "HOMING_DATA_DIR")
+        assert.include(error.message, "is a file and no directory. Set HOMING_DATA_DIR")
       }
+    }))
+
+  it.effect("makes no directory where the system takes none, and ends all the same", () =>
+    Effect.gen(function*() {
+      for (const dataDir of ["/proc/x", "/proc/x/y"]) {
+        const error = yield* refusal(dataDir)
+        assert.deepInclude(error, { problem: "not_writable", path: dataDir })
+        assert.include(
+          error.message,
+          "The directory /proc/x cannot be made, since /proc takes none. Set HOMING_DATA_DIR"
+        )
+      }
+    }))
+
+  it.effect("makes every directory on the way for its owner alone", () =>
+    Effect.gen(function*() {
+      const dir = yield* temporaryDirectory
+      yield* openDataDir(join(dir, "deep", "er"))
+      for (const made of ["deep", "deep/er"]) assert.strictEqual(statSync(join(dir, made)).mode & 0o777, 0o700)
     }))
 
   it.effect("says that a directory in the place of the file is in the way", () =>
