@@ -82,7 +82,7 @@ describe("Rendering", () => {
   ]
   const hostileText = Arbitrary.all([
     Arbitrary.array(Arbitrary.schema(Schema.Literals(pieces)), { minLength: 1, maxLength: 3 }),
-    Arbitrary.schema(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 50_000 }))))
+    Arbitrary.schema(Schema.Literals([1, 100, 3_000, 16_000, 44_000, 60_000]))
   ]).pipe(Arbitrary.map(([some, times]) => some.join("").repeat(times)))
 
   it.effect.prop(
@@ -98,7 +98,7 @@ describe("Rendering", () => {
           threadRoot: EventId.make(id("$"))
         }
         const [answer] = yield* answersTo(asked, [text(body)])
-        assert.isAtMost(bytesOf(answer?.content), 64_000)
+        assert.isAtMost(bytesOf(answer?.content), 48_000, "also when encryption makes it a third larger")
 
         const said = String(answer?.content["body"])
         const cut = said.indexOf("\n… (cut: too long for one message)")
