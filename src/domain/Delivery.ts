@@ -40,17 +40,25 @@ export const afterFailure = (reason: FailureReason, failures: number): NextStep 
   }
 }
 
-/** Longer keys are cut: a transaction id has at most 255 bytes. */
+/** A transaction id has at most 255 bytes: of longer keys the beginning stands in it, and a hash of all. */
 const longestKey = 200
+
+const utf8 = new TextEncoder()
+
+/** FNV-1a of 64 bits, in 16 hexadecimal digits. It must never change: see `transactionIdOf`. */
+const hashOf = (text: string): string => {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of utf8.encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
+  return hash.toString(16).padStart(16, "0")
+}
 
 /**
  * The transaction id of the nth message that answers `key` (an event id, or another stable name). Derived, not drawn: the
  * same question answered again after a lost database gets the same id, and the server drops the repetition.
  */
 export const transactionIdOf = (key: EventId | string, part: number): TransactionId => {
-  let safe = ""
-  for (const character of key) {
-    safe += /[A-Za-z0-9_-]/.test(character) ? character : `~${(character.codePointAt(0) ?? 0).toString(16)}`
-  }
-  return TransactionId.make(`homing.${safe.slice(0, longestKey)}.${part}`)
+  const safe = key.replace(/[^A-Za-z0-9_-]/gu, (character) => `~${character.codePointAt(0)?.toString(16)}`)
+  // No safe key has a dot in it, so that a cut one is never taken for a whole one.
+  const name = safe.length <= longestKey ? safe : `${safe.slice(0, longestKey - 17)}.${hashOf(key)}`
+  return TransactionId.make(`homing.${name}.${part}`)
 }

@@ -48,6 +48,22 @@ describe("transaction ids", () => {
     assert.isTrue(Schema.is(TransactionId)(transactionIdOf(key, 3)))
   })
 
+  it("tell long keys apart that differ only at their end", () => {
+    const long = (end: string) => transactionIdOf(`$${"x".repeat(240)}${end}`, 0)
+    assert.notStrictEqual(long("a"), long("b"))
+    assert.strictEqual(long("a"), long("a"))
+  })
+
+  it("stay what they are over versions: an answer that was given must not be given again under another id", () => {
+    assert.strictEqual(
+      transactionIdOf("$YlbeRZ_Uo9mD-x:example.org", 1),
+      "homing.~24YlbeRZ_Uo9mD-x~3aexample~2eorg.1"
+    )
+    const whole = "x".repeat(200)
+    assert.strictEqual(transactionIdOf(whole, 0), `homing.${whole}.0`)
+    assert.strictEqual(transactionIdOf(`${whole}😀`, 0), `homing.${"x".repeat(183)}.77a7a65c64236c68.0`)
+  })
+
   it("are the same for the same question and part, and different for any other", () => {
     const ids = [["$a", 0], ["$a", 1], ["$b", 0], ["$a:x", 0], ["$a_x", 0]] as const
     const made = ids.map(([event, part]) => transactionIdOf(EventId.make(event), part))
