@@ -8,7 +8,7 @@ import * as Redacted from "effect/Redacted"
 import type { Backlog } from "../domain/Arrival.ts"
 import { ConfigInvalid } from "../domain/Errors.ts"
 import { type ServerName, UserId } from "../domain/Ids.ts"
-import { type ConfigReport, resolve } from "./AppConfig/Resolution.ts"
+import { type ConfigReport, hidesDirectory, resolve } from "./AppConfig/Resolution.ts"
 import type { Surroundings } from "./AppConfig/SettingsTable.ts"
 import { type Flags, readSources } from "./AppConfig/Sources.ts"
 
@@ -64,6 +64,12 @@ export const readConfig = Effect.fn("AppConfig.readConfig")(function*(flags: Fla
 
 export const settingsOf = (report: ConfigReport): Effect.Effect<Settings, ConfigInvalid> =>
   report.settings === undefined ? new ConfigInvalid({ problems: report.problems }) : Effect.succeed(report.settings)
+
+/** The same for a command that needs nothing but the data directory: it works without a homeserver. */
+export const localSettingsOf = (report: ConfigReport): Effect.Effect<Settings, ConfigInvalid> =>
+  report.local === undefined
+    ? new ConfigInvalid({ problems: report.problems.filter(hidesDirectory) })
+    : Effect.succeed(report.local)
 
 const ownSurroundings = Effect.sync((): Surroundings => ({
   workingDirectory: process.cwd(),

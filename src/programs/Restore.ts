@@ -1,13 +1,13 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
+import { AppConfig, localSettingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { Store } from "../layers/Store.ts"
 
 /** `homing restore DIR`: puts a backup in place, once it was found whole. What was there before is moved aside. */
 export const restore = Effect.fn("Restore")(function*(report: ConfigReport, dir: string) {
-  const settings = yield* settingsOf(report)
+  const settings = yield* localSettingsOf(report)
   const { aside, files } = yield* Store.restore(dir).pipe(Effect.provide(Layer.succeed(AppConfig, settings)))
   yield* Console.log([
     `The backup is whole. Put ${files.join(", ")} into ${settings.dataDir}.`,

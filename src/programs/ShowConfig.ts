@@ -12,11 +12,11 @@ export const showConfig = Effect.fn("ShowConfig")(function*(flags: Flags, option
   yield* settingsOf(report)
 })
 
-/** Aligned columns. An unset value is a dash. */
+/** Aligned columns. An unset value is what it comes to, or a dash. */
 export const asTable = (table: ReadonlyArray<EffectiveSetting>): string => {
   const rows = [
     ["SETTING", "VALUE", "FROM"],
-    ...table.map((row) => [row.setting, row.value ?? "-", whereFrom(row)])
+    ...table.map((row) => [row.setting, row.value ?? row.meaning ?? "-", whereFrom(row)])
   ]
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n")
@@ -34,4 +34,12 @@ const whereFrom = ({ name, source }: EffectiveSetting): string => {
 }
 
 const asJson = ({ problems, table, warnings }: ConfigReport): string =>
-  JSON.stringify({ settings: table.map((row) => ({ ...row, value: row.value ?? null })), problems, warnings }, null, 2)
+  JSON.stringify(
+    {
+      settings: table.map((row) => ({ ...row, value: row.value ?? null, meaning: row.meaning ?? null })),
+      problems,
+      warnings
+    },
+    null,
+    2
+  )

@@ -2,7 +2,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { ReconciliationReport } from "../domain/Reconciliation.ts"
-import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
+import { AppConfig, localSettingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { type Gap, type InboxRecord, type OutboxRecord, Store } from "../layers/Store.ts"
 import { timeOf } from "./Why.ts"
@@ -21,7 +21,7 @@ export const showLog = Effect.fn("ShowLog")(function*(
   report: ConfigReport,
   options: { readonly json: boolean; readonly limit: number }
 ) {
-  const settings = yield* settingsOf(report)
+  const settings = yield* localSettingsOf(report)
   const log = yield* readLog(options.limit).pipe(
     Effect.provide(Store.layerReadOnly.pipe(Layer.provide(Layer.succeed(AppConfig, settings))))
   )

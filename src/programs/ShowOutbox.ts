@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { TransactionId } from "../domain/Ids.ts"
-import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
+import { AppConfig, localSettingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { type OutboxRecord, Store } from "../layers/Store.ts"
 
@@ -24,7 +24,7 @@ const mostListed = 200
 
 /** `homing outbox`: what waits to be sent, and what cannot be delivered. */
 export const showOutbox = Effect.fn("ShowOutbox")(function*(report: ConfigReport) {
-  const settings = yield* settingsOf(report)
+  const settings = yield* localSettingsOf(report)
   const rows = yield* Store.use(({ outbox }) => outbox.list({ states: ["pending", "dead"], limit: mostListed })).pipe(
     Effect.provide(Store.layerReadOnly.pipe(Layer.provide(Layer.succeed(AppConfig, settings))))
   )
@@ -71,7 +71,7 @@ const change = Effect.fnUntraced(function*(
   otherwise: string,
   apply: (store: Store["Service"], id: TransactionId) => ReturnType<Store["Service"]["outbox"]["retry"]>
 ) {
-  const settings = yield* settingsOf(report)
+  const settings = yield* localSettingsOf(report)
   const transactionId = Schema.decodeUnknownOption(TransactionId)(id)
   const done = Option.isSome(transactionId) && (yield* Store.use((store) => apply(store, transactionId.value)).pipe(
     Effect.provide(Store.layerBeside.pipe(Layer.provide(Layer.succeed(AppConfig, settings))))
@@ -80,6 +80,6 @@ const change = Effect.fnUntraced(function*(
 })
 
 const running = Effect.fnUntraced(function*(report: ConfigReport) {
-  const settings = yield* settingsOf(report)
+  const settings = yield* localSettingsOf(report)
   return yield* Store.holder.pipe(Effect.provide(Layer.succeed(AppConfig, settings)))
 })

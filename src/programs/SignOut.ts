@@ -1,7 +1,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
+import { AppConfig, localSettingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import * as MatrixClient from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
@@ -17,13 +17,15 @@ export const signOut = Effect.gen(function*() {
   )
 })
 
-/** `homing sign-out` on the real layers. Refused while a bot runs: it would lose its session under its feet. */
+/**
+ * `homing sign-out` on the real layers; the stored session knows its homeserver. Refused while a bot runs, which would lose its session
+ * under its feet, and where no bot has run: to sign out makes no database.
+ */
 export const signOutConfigured = Effect.fn("SignOut")(function*(report: ConfigReport) {
-  const settings = yield* settingsOf(report)
+  const settings = yield* localSettingsOf(report)
+  const config = Layer.succeed(AppConfig, settings)
+  yield* Effect.scoped(Layer.build(Layer.provide(Store.layerReadOnly, config)))
   yield* signOut.pipe(
-    Effect.provide(MatrixClient.layer.pipe(
-      Layer.provideMerge(Store.layer),
-      Layer.provide(Layer.succeed(AppConfig, settings))
-    ))
+    Effect.provide(MatrixClient.layer.pipe(Layer.provideMerge(Store.layer), Layer.provide(config)))
   )
 })

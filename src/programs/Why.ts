@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ReferenceCode, type RoomId } from "../domain/Ids.ts"
-import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
+import { AppConfig, localSettingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { type InboxRecord, type OutboxRecord, Store } from "../layers/Store.ts"
 import { keptDays, keptMessages } from "./Retention.ts"
@@ -21,7 +21,7 @@ export class NothingKnown extends Schema.TaggedError<NothingKnown>()("NothingKno
 
 /** `homing why ID`: what became of a message and why. `id` is its event id, its reference code, or an id of the bot's answer to it. */
 export const why = Effect.fn("Why")(function*(report: ConfigReport, id: string) {
-  const settings = yield* settingsOf(report)
+  const settings = yield* localSettingsOf(report)
   const sentences = yield* whatBecameOf(id).pipe(
     Effect.provide(Store.layerReadOnly.pipe(Layer.provide(Layer.succeed(AppConfig, settings))))
   )

@@ -2,7 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Redacted, Schema } from "effect"
 import { ConfigInvalid } from "../../src/domain/Errors.ts"
-import { AppConfig, settingsOf } from "../../src/layers/AppConfig.ts"
+import { AppConfig, localSettingsOf, settingsOf } from "../../src/layers/AppConfig.ts"
 import type { ConfigReport } from "../../src/layers/AppConfig/Resolution.ts"
 import { settingKeys, settingsTable, tomlKey, variableName } from "../../src/layers/AppConfig/SettingsTable.ts"
 import { asTable } from "../../src/programs/ShowConfig.ts"
@@ -107,6 +107,39 @@ describe("AppConfig", () => {
       ])
       const exit = yield* Effect.exit(settingsOf(report))
       assert.deepStrictEqual(exit, Exit.fail(new ConfigInvalid({ problems: report.problems })))
+    }))
+
+  it.effect("tells the bot's own server for the people and servers that nobody named", () =>
+    Effect.gen(function*() {
+      const meanings = (environment: Record<string, string>) =>
+        Effect.map(configIn({ environment }), (report) =>
+          ["allowed_users", "allowed_servers"].map((setting) => row(report, setting)?.meaning))
+      const user = { HOMING_USER_ID: "@bot:example.org" }
+      assert.deepStrictEqual(yield* meanings(user), ["everybody of example.org", "example.org"])
+      assert.deepStrictEqual(yield* meanings({ HOMING_SERVER_NAME: "example.org" }), [
+        "everybody of example.org",
+        "example.org"
+      ])
+      assert.deepStrictEqual(yield* meanings(url), ["everybody of the bot's own server", "the bot's own server"])
+      for (const named of [{ HOMING_ALLOWED_USERS: "@a:example.com" }, { HOMING_ALLOWED_SERVERS: "*" }]) {
+        assert.deepStrictEqual(yield* meanings({ ...user, ...named }), [undefined, undefined])
+      }
+      assert.match(
+        asTable((yield* configIn({ environment: user })).table),
+        /^allowed_users +everybody of example\.org +default$/m
+      )
+    }))
+
+  it.effect("knows enough to look into the data directory whatever else is wrong", () =>
+    Effect.gen(function*() {
+      const { local } = yield* configIn({
+        environment: { HOMING_LOG_LEVEL: "loud" },
+        flags: { "data-dir": "/srv/bot" }
+      })
+      assert.deepInclude(local, { dataDir: "/srv/bot", logLevel: "Info", homeserverUrl: undefined })
+      const hidden = yield* configIn({ files: { "homing.toml": "data_dir = nonsense" } })
+      const error = yield* Effect.flip(localSettingsOf(hidden))
+      assert.deepStrictEqual(error.problems.map(({ setting }) => setting), ["config"])
     }))
 
   it.effect("asks which homeserver when nothing says so, and for the user of a password", () =>

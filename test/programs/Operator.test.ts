@@ -146,6 +146,39 @@ layer(NodeServices.layer)("beside a bot that runs, the operator", (it) => {
       assert.strictEqual((yield* homing(["why", "$edit"], { cwd })).code, 0)
     }), slow)
 
+  it.effect("needs nothing but the data directory, and that only where it can be told", () =>
+    Effect.gen(function*() {
+      const { cwd } = yield* aBot
+      const elsewhere = yield* scratchDirectory()
+      const env = { HOMING_DATA_DIR: join(cwd, ".homing"), HOMING_LOG_LEVEL: "loud" }
+      for (const args of [["why", "$edit"], ["log"], ["outbox"], ["outbox", "retry", "t-dead"], ["backup", "copy"]]) {
+        assert.deepInclude(yield* homing(args, { cwd: elsewhere, env }), { code: 0, stderr: "" }, args.join(" "))
+      }
+      assert.strictEqual((yield* homing(["restore", "copy"], { cwd: elsewhere, env })).code, 75, "a bot runs on it")
+      assert.strictEqual((yield* homing(["sign-out"], { cwd: elsewhere, env })).code, 75, "a bot runs on it")
+      const unknown = yield* homing(["log", "--config", "nowhere.toml"], { cwd: elsewhere })
+      assert.strictEqual(unknown.code, 78)
+      assert.match(
+        unknown.stderr,
+        /^homing: The configuration has a problem:\n {2}config: .*nowhere\.toml does not exist/
+      )
+    }), slow)
+
+  it.effect("signs out with what is stored, and makes no database to do so", () =>
+    Effect.gen(function*() {
+      const cwd = yield* scratchDirectory()
+      const { code, stderr } = yield* homing(["sign-out"], { cwd })
+      assert.strictEqual(code, 74)
+      assert.include(stderr, "There is none: no bot has run there yet.")
+      assert.isFalse(existsSync(join(cwd, ".homing")))
+      yield* Effect.scoped(openDataDir(join(cwd, ".homing")))
+      assert.deepInclude(yield* homing(["sign-out"], { cwd }), {
+        code: 0,
+        stdout: "There was no session to end.\n",
+        stderr: ""
+      })
+    }), slow)
+
   it.effect("is told that no bot has run where there is no database", () =>
     Effect.gen(function*() {
       const cwd = yield* aDirectory

@@ -12,6 +12,8 @@ export interface EffectiveSetting {
   readonly setting: string
   /** As a person would write it: `<redacted>` for a secret, `<unusable>` with a problem, undefined when not set. */
   readonly value: string | undefined
+  /** What it comes to when it is not set, where that follows from other settings. */
+  readonly meaning: string | undefined
   readonly source: Source["kind"] | "default"
   /** The flag, the variable or the path of the file; empty for a default. */
   readonly name: string
@@ -21,6 +23,11 @@ export interface EffectiveSetting {
 export interface ConfigReport {
   /** Undefined when there are problems. */
   readonly settings: Settings | undefined
+  /**
+   * What there is to know for looking into the data directory, which needs no homeserver: what cannot be used holds its default.
+   * Undefined when it cannot be told which directory that is.
+   */
+  readonly local: Settings | undefined
   readonly table: ReadonlyArray<EffectiveSetting>
   readonly problems: ReadonlyArray<ConfigProblem>
   readonly warnings: ReadonlyArray<string>
@@ -31,7 +38,8 @@ type Unfinished = { -readonly [K in SettingKey]?: Settings[K] }
 /** The strongest source of each setting wins; every problem is found, not only the first. Pure. */
 export const resolve = (read: Sources, surroundings: Surroundings): ConfigReport => {
   const settings: Unfinished = {}
-  const table: Array<EffectiveSetting> = []
+  const defaults: Unfinished = {}
+  const rows: Array<Omit<EffectiveSetting, "meaning">> = []
   const problems: Array<ConfigProblem> = [...read.problems]
 
   const decide = <K extends SettingKey>(key: K) => {
@@ -39,24 +47,40 @@ export const resolve = (read: Sources, surroundings: Surroundings): ConfigReport
     const text = given?.text ?? Result.succeed(settingsTable[key].default)
     const decoded = Result.flatMap(text, (text) => settingsTable[key].decode(text, surroundings))
     const row = { setting: tomlKey(key), source, name: given?.name ?? "" }
+    const fallback = settingsTable[key].decode(settingsTable[key].default, surroundings)
+    if (Result.isSuccess(fallback)) defaults[key] = fallback.success
     if (Result.isFailure(decoded)) {
       problems.push(problemOf(key, given === undefined ? decoded.failure : `${decoded.failure} (from ${given.name})`))
-      table.push({ ...row, value: "<unusable>" })
+      rows.push({ ...row, value: "<unusable>" })
     } else {
       settings[key] = decoded.success
-      table.push({ ...row, value: display(decoded.success) })
+      rows.push({ ...row, value: display(decoded.success) })
     }
   }
   settingKeys.forEach((key) => decide(key))
   // with an unreadable file one cannot say what is missing
   if (read.problems.length === 0) problems.push(...crossChecks(settings))
 
+  const local = { ...defaults, ...settings }
   return {
     settings: problems.length === 0 && isComplete(settings) ? settings : undefined,
-    table,
+    local: !problems.some(hidesDirectory) && isComplete(local) ? local : undefined,
+    table: rows.map((row) => ({ ...row, meaning: meaningOf(row.setting, settings) })),
     problems,
     warnings: [...read.warnings, ...doubts(settings)]
   }
+}
+
+/** A file that cannot be read may name the data directory. */
+export const hidesDirectory = ({ setting }: ConfigProblem): boolean =>
+  [tomlKey("dataDir"), "config", ".env"].includes(setting)
+
+/** Who may talk to the bot when nobody was named: its own server (`isAllowed` of the policy). */
+const meaningOf = (setting: string, { allowedServers, allowedUsers, serverName, userId }: Unfinished) => {
+  if (allowedServers?.length !== 0 || allowedUsers?.length !== 0) return undefined
+  const own = userId === undefined ? serverName : serverOf(userId)
+  if (setting === tomlKey("allowedUsers")) return `everybody of ${own ?? "the bot's own server"}`
+  return setting === tomlKey("allowedServers") ? own ?? "the bot's own server" : undefined
 }
 
 const strongest = (key: SettingKey, sources: ReadonlyArray<Source>): {

@@ -52,9 +52,12 @@ export const settingsTable: { readonly [K in SettingKey]: Setting<Settings[K]> }
   deviceName: setting("Name of the device in the account's session list", "name", Decode.line, { default: "Homing" }),
   dataDir: setting("Directory that holds the databases", "path", Decode.path, { default: ".homing" }),
   allowedUsers: setting("User ids that may talk to the bot", "ids", Decode.userIds, { list: true }),
-  allowedServers: setting("Servers whose users may talk to the bot; * for all", "names", Decode.serverNames, {
-    list: true
-  }),
+  allowedServers: setting(
+    "Servers whose users may talk to the bot; * for all (the bot's own, when no users are given either)",
+    "names",
+    Decode.serverNames,
+    { list: true }
+  ),
   commandPrefix: setting("What a command begins with", "prefix", Decode.commandPrefix, { default: "!" }),
   logFormat: setting(
     "pretty, json or logfmt; auto is pretty on a terminal and json elsewhere",
