@@ -1,7 +1,7 @@
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { field, textField } from "./Json.ts"
+import { fetchFailure } from "./FetchFailure.ts"
 
 /**
  * No answer that a homeserver could have given. `final` when trying again cannot help, because what answers there is
@@ -26,35 +26,6 @@ export interface Bounds {
   readonly limit: number
   /** Only requests without credentials may be led to another origin. */
   readonly redirects: "same-origin" | "any"
-}
-
-const unreachable: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the connection was refused.",
-  ECONNRESET: "the connection was cut.",
-  UND_ERR_SOCKET: "the connection was cut.",
-  EPIPE: "the connection was cut.",
-  ENOTFOUND: "its name is not known to DNS.",
-  EAI_AGAIN: "DNS gave no answer.",
-  ETIMEDOUT: "the connection timed out.",
-  EHOSTUNREACH: "there is no route to it.",
-  ENETUNREACH: "there is no network.",
-  UND_ERR_CONNECT_TIMEOUT: "the connection timed out.",
-  UND_ERR_HEADERS_TIMEOUT: "the request timed out.",
-  UND_ERR_BODY_TIMEOUT: "the request timed out."
-}
-
-/**
- * Says why `fetch` failed, by the code of the cause alone: the words of an error may quote a header, and so a token.
- */
-const describe = (thrown: unknown): string => {
-  const cause = field(thrown, "cause") ?? thrown
-  const code = textField(cause, "code") ?? (cause instanceof Error && "code" in cause ? String(cause.code) : undefined)
-  if (code === undefined) return "the request failed."
-  const known = unreachable[code]
-  if (known !== undefined) return known
-  return /CERT|SSL|TLS|ALTNAME|SELF_SIGNED|UNABLE_TO_/.test(code)
-    ? `its TLS certificate or connection was not accepted (${code}).`
-    : `the request failed (${code}).`
 }
 
 const tooLarge = (limit: number) =>
@@ -126,7 +97,7 @@ export const exchange = (
 ): Effect.Effect<Response, NoAnswer> =>
   Effect.tryPromise({
     try: (signal) => run(fetch, url, init, bounds, signal),
-    catch: (thrown) => thrown instanceof NoAnswer ? thrown : new NoAnswer({ detail: describe(thrown), final: false })
+    catch: (thrown) => thrown instanceof NoAnswer ? thrown : new NoAnswer(fetchFailure(thrown))
   }).pipe(
     Effect.timeoutOrElse({
       duration: bounds.deadline,
