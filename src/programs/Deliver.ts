@@ -54,6 +54,8 @@ export const openOutbox = Effect.gen(function*() {
           yield* Effect.logInfo("reply_delayed").pipe(
             Effect.annotateLogs({ room, waitMillis: next.after, reason: failure.reason._tag })
           )
+          // For `homing outbox` and `homing why`, which know nothing of this process.
+          yield* store.outbox.delayed(row.message.transactionId, failure.reason._tag)
           return { waitMillis: next.after }
         })
       )
