@@ -143,20 +143,21 @@ export const settledUpTo = (events: ReadonlyArray<RawEvent>, self: UserId): numb
 }
 
 /**
- * Which of the messages that waited at the start are not answered, as the setting wants it. `accepted` are the messages that
- * would be answered: the newest of a room is the newest of these, not a notice that stands behind it.
+ * Which of the messages that waited at the start are not answered, as each room's chat wants it. `accepted` are the messages that
+ * would be answered, asked of rooms with `newest` only: the newest of a room is the newest of these, not a notice that stands behind it.
  */
 export const skippedBacklog = (
-  backlog: Backlog,
+  backlogOf: (room: RoomId) => Backlog,
   messages: ReadonlyArray<Arrived>,
   accepted: (message: Arrived) => boolean
 ): ReadonlySet<EventId> => {
-  if (backlog === "answer") return new Set()
   const newest = new Map<RoomId, EventId>()
-  if (backlog === "newest") {
-    for (const message of messages) if (accepted(message)) newest.set(message.roomId, message.event.event_id)
+  for (const message of messages) {
+    const { event, roomId } = message
+    if (backlogOf(roomId) === "newest" && accepted(message)) newest.set(roomId, event.event_id)
   }
-  return new Set(
-    messages.filter(({ event, roomId }) => newest.get(roomId) !== event.event_id).map(({ event }) => event.event_id)
+  const skipped = messages.filter(({ event, roomId }) =>
+    backlogOf(roomId) !== "answer" && newest.get(roomId) !== event.event_id
   )
+  return new Set(skipped.map(({ event }) => event.event_id))
 }

@@ -1,4 +1,6 @@
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { ChatSettings, noSettings } from "./ChatSettings.ts"
 import { ChatId, RoomId, UserId } from "./Ids.ts"
 
 /** Why a chat is shown in no room. */
@@ -21,7 +23,12 @@ export class Chat extends Schema.Class<Chat>("homing/domain/Chat")({
   ownerName: Schema.String,
   title: Schema.String,
   archived: Schema.Boolean,
-  /** Counts the changes of title, owner's name and archive flag: the newer revision wins. */
+  /** What its owner set in it. Chats of reports that were kept before there were settings have none. */
+  settings: ChatSettings.pipe(
+    Schema.withConstructorDefault(Effect.succeed(noSettings)),
+    Schema.withDecodingDefaultKey(Effect.succeed(noSettings))
+  ),
+  /** Counts the changes of title, owner's name, archive flag and settings: the newer revision wins. */
   revision: Schema.Int,
   /** Milliseconds since the epoch. */
   createdAt: Schema.Number,

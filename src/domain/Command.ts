@@ -1,15 +1,22 @@
 import { cleanTitle, maximumTitleLength, oneLine } from "./Chat.ts"
+import { isSettingName, type SettingName, settingNames, settingsTable, valuesOf } from "./ChatSettings.ts"
+import { codeSpan } from "./CodeSpan.ts"
+import { closest } from "./Suggestion.ts"
 
 export { cleanTitle } from "./Chat.ts"
 
 /** What people can ask for. */
 export type Command =
   | { readonly _tag: "Help"; readonly topic: string | undefined }
-  /** `archived`: those that are archived too. */
-  | { readonly _tag: "Chats"; readonly archived: boolean }
+  /** `archived`: those that are archived too. Pages count from 1. */
+  | { readonly _tag: "Chats"; readonly archived: boolean; readonly page: number }
   | { readonly _tag: "Rename"; readonly title: string }
   | { readonly _tag: "Archive" }
+  | { readonly _tag: "Unarchive" }
   | { readonly _tag: "Register"; readonly title: string | undefined }
+  | { readonly _tag: "Settings" }
+  /** `value`: undefined for the default. */
+  | { readonly _tag: "Set"; readonly name: SettingName; readonly value: string | undefined }
   | { readonly _tag: "Status" }
   /** `about`: an event id or a reference code; undefined for the message that this one replies to. */
   | { readonly _tag: "Why"; readonly about: string | undefined }
@@ -31,6 +38,8 @@ interface CommandSpec {
   readonly summary: string
   /** What stands after the name, as somebody would type it. */
   readonly example: string
+  /** What the example does: continues a sentence that begins with it. */
+  readonly effect: (prefix: string) => string
   /** The command of what was typed after the name, or a sentence that says what is wrong with it. */
   readonly read: (typed: string) => Command | string
 }
@@ -44,22 +53,22 @@ const specs: Readonly<Record<CommandName, CommandSpec>> = {
     usage: "[command]",
     summary: "Lists the commands, or explains one.",
     example: "rename",
+    effect: (prefix) => `explains ${codeSpan(`${prefix}rename`)}`,
     read: (typed) =>
       /\s/.test(typed) ? "I can explain one command at a time." : { _tag: "Help", topic: typed || undefined }
   },
   chats: {
-    usage: "[archived]",
-    summary: "Lists your chats; with `archived` the archived ones too.",
-    example: "archived",
-    read: (typed) =>
-      typed === "" || typed.toLowerCase() === "archived"
-        ? { _tag: "Chats", archived: typed !== "" }
-        : `After this command I only know the word "archived", but got "${short(typed)}".`
+    usage: "[all] [page]",
+    summary: "Lists your chats, with links; with `all` the archived ones too.",
+    example: "all 2",
+    effect: () => "shows the second page of all your chats",
+    read: (typed) => readPage(typed)
   },
   rename: {
     usage: "<title>",
     summary: "Gives the chat of this room a new title.",
     example: "\"Plans for the garden\"",
+    effect: () => "calls the chat of this room `Plans for the garden` from now on",
     read: (typed) => {
       const title = readTitle(typed)
       if (title._tag === "Problem") return title.problem
@@ -68,29 +77,54 @@ const specs: Readonly<Record<CommandName, CommandSpec>> = {
   },
   archive: {
     usage: "",
-    summary: "Archives the chat of this room.",
+    summary: "Puts the chat of this room away: I answer nothing in it any more.",
     example: "",
+    effect: (prefix) => `leaves commands as all that I answer here, until you type ${codeSpan(`${prefix}unarchive`)}`,
     read: only({ _tag: "Archive" })
+  },
+  unarchive: {
+    usage: "",
+    summary: "Opens the chat of this room again.",
+    example: "",
+    effect: (prefix) => `undoes ${codeSpan(`${prefix}archive`)}: I answer here again`,
+    read: only({ _tag: "Unarchive" })
   },
   register: {
     usage: "[title]",
     summary: "Makes this room show a chat, if it shows none.",
     example: "\"Plans for the garden\"",
+    effect: () => "begins a chat of this title here, or gives the title to the chat that is here",
     read: (typed) => {
       const title = readTitle(typed)
       return title._tag === "Problem" ? title.problem : { _tag: "Register", title: title.title || undefined }
     }
   },
+  settings: {
+    usage: "",
+    summary: "Shows what is set in the chat of this room, and what it means.",
+    example: "",
+    effect: () => "shows each setting, its default and what else it can be",
+    read: only({ _tag: "Settings" })
+  },
+  set: {
+    usage: "<setting> <value>",
+    summary: "Changes a setting of the chat of this room; the value `default` takes it back.",
+    example: "backlog skip",
+    effect: () => "lets me pass over what is written here while I am away",
+    read: (typed) => readSetting(typed)
+  },
   status: {
     usage: "",
     summary: "Tells how the bot is doing.",
     example: "",
+    effect: () => "tells how many messages I have in hand, and what I found when I started",
     read: only({ _tag: "Status" })
   },
   why: {
     usage: "[code]",
     summary: "Tells what became of a message: reply to it with this, or give a reference code or event id.",
     example: "7K3F9QZX",
+    effect: () => "tells what became of the message that got this code as an answer",
     read: (typed) =>
       /\s/.test(typed) ? "I can explain one message at a time." : { _tag: "Why", about: typed || undefined }
   }
@@ -120,7 +154,7 @@ export const parseCommand = (prefix: string, body: string): CommandReading => {
 
   const name = typed.toLowerCase()
   if (!isCommandName(name)) {
-    return { _tag: "Unknown", typed: [...typed].slice(0, 32).join(""), suggestion: closest(name) }
+    return { _tag: "Unknown", typed: [...typed].slice(0, 32).join(""), suggestion: closest(name, commandNames) }
   }
   const command = specs[name].read(end === -1 ? "" : line.slice(end).trim())
   return typeof command === "string" ? { _tag: "Misused", name, problem: command } : { _tag: "Parsed", command }
@@ -131,6 +165,45 @@ const short = (typed: string): string => {
   const plain = oneLine(typed.slice(0, 200)).replace(/[^\p{L}\p{N} ]/gu, "")
   return plain.length <= 24 ? plain : `${[...plain].slice(0, 24).join("")}…`
 }
+
+/** `all` and the number of a page, in any order; `archived` is the word of old for `all`. */
+const readPage = (typed: string): Command | string => {
+  let archived = false
+  let page: number | undefined
+  for (const word of typed.toLowerCase().split(/\s+/).filter((word) => word !== "")) {
+    if (word === "all" || word === "archived") archived = true
+    else if (page === undefined && /^[1-9]\d{0,5}$/.test(word)) page = Number(word)
+    else return `After this command I only know the word "all" and the number of a page, but got "${short(typed)}".`
+  }
+  return { _tag: "Chats", archived, page: page ?? 1 }
+}
+
+/** `backlog skip`, also as `backlog = skip` and `backlog=skip`. */
+const readSetting = (typed: string): Command | string => {
+  const [name = "", value = "", ...rest] = typed.toLowerCase().split(/[\s=]+/)
+  if (name === "") return `Which setting? There are ${inWords(settingNames)}.`
+  if (!isSettingName(name)) {
+    return `There is no setting "${short(name)}".${didYouMean(name, settingNames)} There are ${inWords(settingNames)}.`
+  }
+  const values = [...valuesOf(name), "default"]
+  if (value === "") return `The value is missing: ${name} can be ${inWords(values, "or")}.`
+  if (rest.some((word) => word !== "")) {
+    return `A setting has one value, but there are more words after "${short(value)}".`
+  }
+  if (!values.includes(value)) {
+    return `${name} cannot be "${short(value)}".${didYouMean(value, values)} It can be ${inWords(values, "or")}.`
+  }
+  return { _tag: "Set", name, value: value === "default" ? undefined : value }
+}
+
+const didYouMean = (typed: string, known: ReadonlyArray<string>): string => {
+  const meant = closest(typed, known)
+  return meant === undefined ? "" : ` Did you mean ${meant}?`
+}
+
+/** `a, b and c`. */
+const inWords = (words: ReadonlyArray<string>, and = "and"): string =>
+  `${words.slice(0, -1).join(", ")} ${and} ${words.at(-1) ?? ""}`
 
 type TitleReading =
   | { readonly _tag: "Title"; readonly title: string }
@@ -167,71 +240,48 @@ const unquote = (typed: string, closing: string): { readonly text: string; reado
   return undefined
 }
 
-// --- suggestions
-
-/** The command that `typed` was probably meant to be: at most two slips away, and not all of it a slip. */
-const closest = (typed: string): CommandName | undefined => {
-  const letters = [...typed]
-  const bound = Math.min(2, letters.length - 1)
-  return commandNames
-    .map((name) => ({ name, slips: distance(letters, [...name]) }))
-    .filter(({ slips }) => slips <= bound)
-    .toSorted((a, b) => a.slips - b.slips)[0]?.name
-}
-
-/**
- * How many slips lie between two words: a letter left out, put in, mistaken, or two neighbours exchanged (the restricted
- * Damerau-Levenshtein distance). Infinite when the lengths alone tell that it is more than anybody suggests from.
- */
-const distance = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): number => {
-  if (Math.abs(a.length - b.length) > 2) return Infinity
-  let beforeLast: ReadonlyArray<number> = []
-  let last: ReadonlyArray<number> = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (const [row, letter] of a.entries()) {
-    const current = [row + 1]
-    for (const [column, other] of b.entries()) {
-      const exchanged = row > 0 && column > 0 && letter === b[column - 1] && other === a[row - 1]
-      current.push(Math.min(
-        (last[column + 1] ?? 0) + 1,
-        (current[column] ?? 0) + 1,
-        (last[column] ?? 0) + (letter === other ? 0 : 1),
-        exchanged ? (beforeLast[column - 1] ?? 0) + 1 : Infinity
-      ))
-    }
-    beforeLast = last
-    last = current
-  }
-  return last[b.length] ?? Infinity
-}
-
 // --- help
 
 /** How a command is typed, such as `!rename "Plans for the garden"`. Reads back as that command. */
 export const exampleOf = (prefix: string, name: CommandName): string =>
   `${prefix}${name} ${specs[name].example}`.trimEnd()
 
-/** Markdown: every command, or the one that `topic` names (with or without the prefix, in any case). */
+/** Markdown: every command, or the one that `topic` names (with or without the prefix, in any case), or a setting. */
 export const helpText = (prefix: string, topic?: string): string => {
   const name = (topic?.startsWith(prefix) ? topic.slice(prefix.length) : topic)?.toLowerCase()
   if (name !== undefined && isCommandName(name)) return explain(prefix, name).join("\n")
+  if (name !== undefined && isSettingName(name)) return [explainSetting(name), ...howToSet(prefix)].join("\n")
   return [
     ...(topic === undefined ? [] : ["There is no such command.", ""]),
     "Just write to me, or type one of these:",
     "",
     ...commandNames.map((name) => {
-      const example = specs[name].example === "" ? "" : ` Example: ${code(exampleOf(prefix, name))}`
-      return `- ${code(usageOf(prefix, name))}: ${specs[name].summary}${example}`
-    })
+      const example = specs[name].example === "" ? "" : ` Example: ${codeSpan(exampleOf(prefix, name))}`
+      return `- ${codeSpan(usageOf(prefix, name))}: ${specs[name].summary}${example}`
+    }),
+    "",
+    `What can be set: ${settingNames.map((name) => `${codeSpan(name)} (${settingsTable[name].about})`).join(", ")}.`
   ].join("\n")
 }
 
 const explain = (prefix: string, name: CommandName): ReadonlyArray<string> => [
-  `${code(usageOf(prefix, name))}: ${specs[name].summary}`,
+  `${codeSpan(usageOf(prefix, name))}: ${specs[name].summary}`,
   "",
-  `Example: ${code(exampleOf(prefix, name))}`
+  `Example: ${codeSpan(exampleOf(prefix, name))} ${specs[name].effect(prefix)}.`,
+  ...(name === "set" ? ["", "The settings:", "", ...settingNames.map(explainSetting)] : [])
+]
+
+/** A list item with one of its own for each value. */
+const explainSetting = (name: SettingName): string => {
+  const meanings = Object.entries(settingsTable[name].values).map(([value, meaning]) =>
+    `  - ${codeSpan(value)}: ${meaning}`
+  )
+  return [`- ${codeSpan(name)}: ${settingsTable[name].about}`, ...meanings].join("\n")
+}
+
+const howToSet = (prefix: string): ReadonlyArray<string> => [
+  "",
+  `${codeSpan(`${prefix}settings`)} shows how it is set here, ${codeSpan(usageOf(prefix, "set"))} changes it.`
 ]
 
 const usageOf = (prefix: string, name: CommandName): string => `${prefix}${name} ${specs[name].usage}`.trimEnd()
-
-/** A prefix may be a backtick, too. */
-const code = (text: string): string => text.includes("`") ? `\`\` ${text} \`\`` : `\`${text}\``

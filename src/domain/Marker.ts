@@ -1,6 +1,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type Chat, foreignMarker, maximumTitleLength } from "./Chat.ts"
+import { writtenSettings } from "./ChatSettings.ts"
 import { ChatId, RoomId, UserId } from "./Ids.ts"
 
 /** The type of room account data that holds a marker. Private to the bot's account. */
@@ -22,7 +23,9 @@ export const Marker = Schema.Struct({
   archived: Schema.Boolean,
   revision: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: foreignMarker - 1 }))),
   created_at: Schema.Finite,
-  bound_at: Schema.Finite
+  bound_at: Schema.Finite,
+  /** What the owner set; absent when nothing is. Whatever stands here, the chat is restored: `readSettings` makes the best of it. */
+  settings: Schema.optionalKey(Schema.Unknown)
 })
 export type Marker = typeof Marker.Type
 
@@ -56,8 +59,10 @@ export const readMarker = (content: unknown): MarkerReading => {
  * The marker of a bound chat, as it is to stand on the server; undefined for a chat that no room shows, and where the marker
  * that stands there is not ours to overwrite.
  */
-export const markerOf = (account: UserId, chat: Chat): Marker | undefined =>
-  chat.binding === null || chat.markerRevision === foreignMarker ? undefined : {
+export const markerOf = (account: UserId, chat: Chat): Marker | undefined => {
+  if (chat.binding === null || chat.markerRevision === foreignMarker) return undefined
+  const settings = writtenSettings(chat.settings)
+  return {
     version: markerVersion,
     account,
     chat_id: chat.id,
@@ -68,5 +73,7 @@ export const markerOf = (account: UserId, chat: Chat): Marker | undefined =>
     archived: chat.archived,
     revision: chat.revision,
     created_at: chat.createdAt,
-    bound_at: chat.binding.boundAt
+    bound_at: chat.binding.boundAt,
+    ...(Object.keys(settings).length === 0 ? {} : { settings })
   }
+}

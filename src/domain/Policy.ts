@@ -1,6 +1,7 @@
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { ChatRules } from "./ChatSettings.ts"
 import { parseCommand } from "./Command.ts"
 import { EventId, type RoomId, type ServerName, serverOf, UserId } from "./Ids.ts"
 import type { IncomingMessage, Provenance } from "./Message.ts"
@@ -10,6 +11,7 @@ import type { RawEvent } from "./SyncBatch.ts"
 export const IgnoreReason = Schema.Literals([
   "own_message",
   "sender_not_allowed",
+  "not_the_owner",
   "notice",
   "edit",
   "not_addressed",
@@ -129,6 +131,10 @@ export interface PolicyContext extends Admission {
   readonly joinedMembers: number
   /** Whether the message replies to one of the bot's own. */
   readonly repliesToSelf: boolean
+  /** Who owns the chat that the room shows; undefined where none is known. */
+  readonly owner: UserId | undefined
+  /** What the owner set, or the defaults. */
+  readonly rules: Pick<ChatRules, "mention" | "members">
 }
 
 export type PolicyDecision =
@@ -141,19 +147,31 @@ const ignore = (reason: IgnoreReason): PolicyDecision => ({ _tag: "Ignore", reas
 /**
  * Whether a message is to be answered; the same for live, missed and recovered ones. The first check that fails gives the
  * reason, in this order: the bot's own message; a notice (bots must not answer bots: Client-Server API, "m.notice"); an
- * edit; a sender who is not allowed; a message to somebody else.
+ * edit; a sender who is not allowed, or not by the owner of the chat; a message to somebody else.
  */
 export const decidePolicy = (message: IncomingMessage, context: PolicyContext): PolicyDecision => {
   if (message.sender === context.self) return ignore("own_message")
   if (message.msgtype === "m.notice") return ignore("notice")
   if (message.replaces !== undefined) return ignore("edit")
-  if (!isAllowed(message.sender, context)) return ignore("sender_not_allowed")
+  if (!isAdmitted(message.sender, context)) return ignore("sender_not_allowed")
+  if (context.rules.members === "owner" && message.sender !== context.owner) return ignore("not_the_owner")
   return isAddressed(message, context) ? accept : ignore("not_addressed")
 }
 
-/** In a room of two everything is for the bot; in a larger one a mention, a reply to it, or a command. */
+/**
+ * Whoever is allowed; and everybody in a room whose owner lets them. Nobody can share what they do not have: an owner who is not
+ * allowed any more lets nobody in.
+ */
+const isAdmitted = (sender: UserId, context: PolicyContext): boolean => {
+  if (isAllowed(sender, context)) return true
+  const { owner, rules } = context
+  return rules.members === "room" && owner !== undefined && isAllowed(owner, context)
+}
+
+/** Where the owner has set nothing: in a room of two everything is for the bot; in a larger one a mention, a reply to it, or a command. */
 const isAddressed = (message: IncomingMessage, context: PolicyContext): boolean =>
-  context.joinedMembers <= 2 ||
+  context.rules.mention === "never" ||
+  (context.rules.mention === "group" && context.joinedMembers <= 2) ||
   context.repliesToSelf ||
   // Clients that say whom they mention mean it so; of the others the full user id is the surest sign.
   (message.mentions?.includes(context.self) ?? holdsWord(message.body, context.self)) ||

@@ -32,7 +32,7 @@ export const Outcome = Schema.TaggedUnion({
     /** `bound_room_gone`: the bot is no longer in the room that the chat was bound to. */
     reason: Schema.Literals(["no_local_chat", "was_detached", "bound_room_gone"])
   },
-  /** Title, owner's name or archive flag drifted: the newer revision wins. `chat` is the chat as it is to be. */
+  /** Title, owner's name, archive flag or settings drifted: the newer revision wins. `chat` is the chat as it is to be. */
   Updated: {
     chatId: ChatId,
     roomId: RoomId,

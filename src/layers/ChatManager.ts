@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import { Chat, cleanTitle, type DetachReason } from "../domain/Chat.ts"
+import { type SettingName, withSetting, writtenSettings } from "../domain/ChatSettings.ts"
 import { ChatNotFound, RoomTaken, type StoreUnavailable, UnregisteredRoom } from "../domain/Errors.ts"
 import { ChatId, type RoomId, type UserId } from "../domain/Ids.ts"
 import { chatAfter, type Outcome } from "../domain/Reconciliation.ts"
@@ -23,6 +24,8 @@ export class ChatManager extends Context.Service<ChatManager, {
   }): Effect.Effect<Chat, RoomTaken | StoreUnavailable>
   rename(chat: ChatId, title: string): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
   setArchived(chat: ChatId, archived: boolean): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
+  /** Gives a setting of the chat one of its values; undefined gives it back its default. */
+  set(chat: ChatId, name: SettingName, value: string | undefined): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
   /** Unbinds a chat from its room. Its revision stays: the marker, if any, is no newer. */
   detach(chat: ChatId, reason: DetachReason): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
   /** Chats of one owner, or all of them, the newest first. */
@@ -96,6 +99,16 @@ const make = Effect.gen(function*() {
       return yield* change(
         id,
         (chat) => chat.archived === archived ? undefined : { archived, revision: chat.revision + 1 }
+      )
+    }),
+
+    set: Effect.fn("ChatManager.set")(function*(id, name, value) {
+      return yield* change(
+        id,
+        ({ revision, settings }) =>
+          writtenSettings(settings)[name] === value
+            ? undefined
+            : { settings: withSetting(settings, name, value), revision: revision + 1 }
       )
     }),
 

@@ -1,13 +1,15 @@
 import * as Effect from "effect/Effect"
+import { codeSpan } from "../domain/CodeSpan.ts"
 import { type Command, helpText } from "../domain/Command.ts"
-import { NotTheOwner } from "../domain/Errors.ts"
-import type { RoomId, UserId } from "../domain/Ids.ts"
 import { readMarker } from "../domain/Marker.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
+import { listChats } from "./Commands/ListChats.ts"
+import { notForYou, ownChat } from "./Commands/OwnChat.ts"
+import { changeSetting, showSettings } from "./Commands/Settings.ts"
 import { writeMarkerOrLater } from "./Markers.ts"
 import { resolveChat } from "./Resolve.ts"
 import { whatBecameOf } from "./Why.ts"
@@ -18,7 +20,7 @@ export const runCommand = Effect.fn("runCommand")(function*(command: Command, me
     case "Help":
       return [notice(helpText((yield* AppConfig).commandPrefix, command.topic))]
     case "Chats":
-      return yield* listChats(message.sender, command.archived)
+      return yield* listChats(message.sender, command)
     case "Status":
       return yield* status
     case "Register":
@@ -27,42 +29,16 @@ export const runCommand = Effect.fn("runCommand")(function*(command: Command, me
       return yield* rename(message, command.title)
     case "Archive":
       return yield* archive(message)
+    case "Unarchive":
+      return yield* unarchive(message)
+    case "Settings":
+      return yield* showSettings(message)
+    case "Set":
+      return yield* changeSetting(message, command.name, command.value)
     case "Why":
       return yield* why(message, command.about ?? message.replyTo)
   }
 })
-
-const notForYou = () => Effect.succeed([notice("Only the owner of this chat can change it.")])
-
-/** Titles are other people's words: shown in a code span, where nothing is markup, fenced by more backticks than they hold. */
-const quoted = (title: string): string => {
-  const fence = "`".repeat(1 + Math.max(0, ...Array.from(title.matchAll(/`+/g), ([run]) => run.length)))
-  return title.includes("`") ? `${fence} ${title} ${fence}` : `${fence}${title}${fence}`
-}
-
-const linkTo = (room: RoomId): string => `https://matrix.to/#/${encodeURIComponent(room)}`
-
-const listChats = Effect.fnUntraced(function*(owner: UserId, archived: boolean) {
-  const { commandPrefix } = yield* AppConfig
-  const chats = (yield* (yield* ChatManager).list(owner)).filter((chat) => archived || !chat.archived)
-  if (chats.length === 0) {
-    return [
-      notice(
-        `You have no chats${
-          archived ? "" : " that are open"
-        }. Invite me to a room, or type \`${commandPrefix}register\` in this one.`
-      )
-    ]
-  }
-  const lines = chats.slice(0, longestList).map((chat) =>
-    `- ${quoted(chat.title)}${chat.archived ? " (archived)" : ""} ` +
-    (chat.binding === null ? `(no room: ${chat.detached ?? "unbound"})` : `– [open](${linkTo(chat.binding.roomId)})`)
-  )
-  const more = chats.length > longestList ? [`- … and ${chats.length - longestList} more`] : []
-  return [notice([`Your chats:`, "", ...lines, ...more].join("\n"))]
-})
-
-const longestList = 50
 
 const status = Effect.gen(function*() {
   const session = yield* (yield* MatrixSession).self
@@ -104,10 +80,10 @@ const register = Effect.fnUntraced(function*(message: IncomingMessage, title: st
     yield* writeMarkerOrLater(chat)
     return [notice(
       chat.archived
-        ? `This room shows ${quoted(chat.title)}, which its owner has archived. Only the owner can open it again.`
+        ? `This room shows ${codeSpan(chat.title)}, which its owner has archived. Only the owner can open it again.`
         : known.archived
-        ? `${quoted(chat.title)} is open again.`
-        : `This room already shows the chat ${quoted(chat.title)}.`
+        ? `${codeSpan(chat.title)} is open again.`
+        : `This room already shows the chat ${codeSpan(chat.title)}.`
     )]
   }
   const room = yield* (yield* MatrixRooms).view(message.roomId)
@@ -123,24 +99,25 @@ const register = Effect.fnUntraced(function*(message: IncomingMessage, title: st
     title: title ?? room?.name ?? `Chat with ${ownerName}`
   })
   yield* writeMarkerOrLater(chat)
-  return [notice(`This room now shows the chat ${quoted(chat.title)}. Just write to me.`)]
-})
-
-/** The chat of this room, for its owner to change. */
-const ownChat = Effect.fnUntraced(function*(message: IncomingMessage) {
-  const chat = yield* resolveChat(message)
-  return chat.owner === message.sender ? chat : yield* new NotTheOwner({ chat: chat.id, user: message.sender })
+  return [notice(`This room now shows the chat ${codeSpan(chat.title)}. Just write to me.`)]
 })
 
 const rename = Effect.fnUntraced(function*(message: IncomingMessage, title: string) {
   const chat = yield* (yield* ChatManager).rename((yield* ownChat(message)).id, title)
   yield* writeMarkerOrLater(chat)
-  return [notice(`This chat is now called ${quoted(chat.title)}.`)]
+  return [notice(`This chat is now called ${codeSpan(chat.title)}.`)]
 }, Effect.catchTag("NotTheOwner", notForYou))
 
 const archive = Effect.fnUntraced(function*(message: IncomingMessage) {
   const chat = yield* (yield* ChatManager).setArchived((yield* ownChat(message)).id, true)
   yield* writeMarkerOrLater(chat)
-  const { commandPrefix } = yield* AppConfig
-  return [notice(`${quoted(chat.title)} is archived. Type \`${commandPrefix}register\` here to open it again.`)]
+  const howBack = codeSpan(`${(yield* AppConfig).commandPrefix}unarchive`)
+  return [notice(`${codeSpan(chat.title)} is archived. Type ${howBack} here to open it again.`)]
+}, Effect.catchTag("NotTheOwner", notForYou))
+
+const unarchive = Effect.fnUntraced(function*(message: IncomingMessage) {
+  const before = yield* ownChat(message)
+  const chat = yield* (yield* ChatManager).setArchived(before.id, false)
+  yield* writeMarkerOrLater(chat)
+  return [notice(`${codeSpan(chat.title)} is ${before.archived ? "open again" : "not archived"}.`)]
 }, Effect.catchTag("NotTheOwner", notForYou))

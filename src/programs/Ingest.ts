@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { type Arrivals, arrivalsOf, type Arrived, settledUpTo, skippedBacklog } from "../domain/Arrival.ts"
+import { noSettings, rulesOf } from "../domain/ChatSettings.ts"
 import { afterFailure } from "../domain/Delivery.ts"
 import type { EventId, RoomId, SyncToken, UserId } from "../domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../domain/SyncBatch.ts"
@@ -82,12 +83,14 @@ const roomsOfChats = Effect.fnUntraced(function*({ timelines }: SyncBatch) {
   return rooms
 })
 
-/** What the `backlog` setting leaves unanswered of the messages that waited at the start. */
+/** What the `backlog` setting of each chat, or the bot's own, leaves unanswered of the messages that waited at the start. */
 const skippedOf = Effect.fnUntraced(function*({ messages }: Arrivals) {
   const { backlog } = yield* AppConfig
-  if (backlog === "answer") return new Set<EventId>()
-  const accepted = new Set(yield* Effect.filter(messages, wouldAccept))
-  const skipped = skippedBacklog(backlog, messages, (message) => accepted.has(message))
+  const chats = yield* (yield* Store).chats.byRooms([...new Set(messages.map(({ roomId }) => roomId))])
+  const backlogOf = (room: RoomId) => rulesOf(chats.get(room)?.settings ?? noSettings, backlog).backlog
+  const candidates = messages.filter(({ roomId }) => backlogOf(roomId) === "newest")
+  const accepted = new Set(yield* Effect.filter(candidates, (one) => wouldAccept(one, chats.get(one.roomId))))
+  const skipped = skippedBacklog(backlogOf, messages, (message) => accepted.has(message))
   if (skipped.size > 0) {
     yield* Effect.logInfo("backlog_skipped").pipe(Effect.annotateLogs({ backlog, messages: skipped.size }))
   }

@@ -78,6 +78,7 @@ const outcomeOf = ({ code, reason, settledAt, state }: InboxRecord): string => {
 const reasons: Readonly<Record<string, string>> = {
   own_message: "the bot itself sent it",
   sender_not_allowed: "neither its sender nor its sender's server is allowed (allowed_users, allowed_servers)",
+  not_the_owner: "the owner of the chat has set that nobody else is answered (!set members)",
   notice: "it is a notice, which bots do not answer",
   edit: "it is an edit of another message",
   not_addressed:

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { arrivalsOf, settledUpTo, skippedBacklog } from "../../src/domain/Arrival.ts"
+import { arrivalsOf, type Backlog, settledUpTo, skippedBacklog } from "../../src/domain/Arrival.ts"
 import { EventId, RoomId, SyncToken, TransactionId, UserId } from "../../src/domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../../src/domain/SyncBatch.ts"
 
@@ -121,15 +121,27 @@ describe("the backlog", () => {
   const notTheLast = (message: { readonly event: RawEvent }) => message.event.event_id !== "$4"
 
   it("is answered as a whole", () => {
-    assert.deepStrictEqual([...skippedBacklog("answer", all, notTheLast)], [])
+    assert.deepStrictEqual([...skippedBacklog(() => "answer", all, notTheLast)], [])
   })
 
   it("is answered in each room by its newest message that would be accepted", () => {
-    assert.deepStrictEqual([...skippedBacklog("newest", all, notTheLast)].map(String), ["$1", "$4"])
+    assert.deepStrictEqual([...skippedBacklog(() => "newest", all, notTheLast)].map(String), ["$1", "$4"])
   })
 
   it("is not answered at all", () => {
-    assert.deepStrictEqual([...skippedBacklog("skip", all, notTheLast)].map(String), ["$1", "$2", "$3", "$4"])
+    assert.deepStrictEqual([...skippedBacklog(() => "skip", all, notTheLast)].map(String), ["$1", "$2", "$3", "$4"])
+  })
+
+  it.each(
+    [
+      ["answer", "newest", []],
+      ["answer", "skip", ["$2"]],
+      ["newest", "answer", ["$1", "$4"]],
+      ["skip", "newest", ["$1", "$3", "$4"]]
+    ] as const
+  )("is answered in each room as its chat has it: %s here, %s there", (here, there, expected) => {
+    const backlogOf = (id: RoomId) => id === room ? here : there
+    assert.deepStrictEqual([...skippedBacklog(backlogOf, all, notTheLast)].map(String), [...expected])
   })
 })
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { maximumTitleLength } from "../../src/domain/Chat.ts"
+import { settingNames, valuesOf } from "../../src/domain/ChatSettings.ts"
 import {
   cleanTitle,
   type Command,
@@ -57,14 +58,45 @@ describe("parseCommand", () => {
   it("reads every command", () => {
     assert.deepStrictEqual(parsed("!help"), { _tag: "Help", topic: undefined })
     assert.deepStrictEqual(parsed("!help rename"), { _tag: "Help", topic: "rename" })
-    assert.deepStrictEqual(parsed("!chats"), { _tag: "Chats", archived: false })
-    assert.deepStrictEqual(parsed("!chats Archived"), { _tag: "Chats", archived: true })
+    assert.deepStrictEqual(parsed("!chats"), { _tag: "Chats", archived: false, page: 1 })
+    assert.deepStrictEqual(parsed("!chats Archived"), { _tag: "Chats", archived: true, page: 1 })
+    assert.deepStrictEqual(parsed("!chats 2 ALL"), { _tag: "Chats", archived: true, page: 2 })
     assert.deepStrictEqual(parsed("!rename x"), { _tag: "Rename", title: "x" })
     assert.deepStrictEqual(parsed("!archive"), { _tag: "Archive" })
     assert.deepStrictEqual(parsed("!register"), { _tag: "Register", title: undefined })
     assert.deepStrictEqual(parsed("!register x y"), { _tag: "Register", title: "x y" })
+    assert.deepStrictEqual(parsed("!unarchive"), { _tag: "Unarchive" })
+    assert.deepStrictEqual(parsed("!settings"), { _tag: "Settings" })
+    assert.deepStrictEqual(parsed("!set backlog skip"), { _tag: "Set", name: "backlog", value: "skip" })
     assert.deepStrictEqual(parsed("!status"), { _tag: "Status" })
   })
+
+  it.each([
+    "!set Members Room",
+    "!set members = room",
+    "!set members=room",
+    "!set  members   room  "
+  ])("reads a setting and its value: %j", (body) => {
+    assert.deepStrictEqual(parsed(body), { _tag: "Set", name: "members", value: "room" })
+  })
+
+  it("reads `default` as no value", () => {
+    assert.deepStrictEqual(parsed("!set backlog default"), { _tag: "Set", name: "backlog", value: undefined })
+  })
+
+  it.each([
+    ["!set", "Which setting? There are backlog, mention and members."],
+    [
+      "!set backlgo skip",
+      `There is no setting "backlgo". Did you mean backlog? There are backlog, mention and members.`
+    ],
+    ["!set colour blue", `There is no setting "colour". There are backlog, mention and members.`],
+    ["!set constructor x", `There is no setting "constructor". There are backlog, mention and members.`],
+    ["!set backlog", "The value is missing: backlog can be answer, newest, skip or default."],
+    ["!set backlog skpi", `backlog cannot be "skpi". Did you mean skip? It can be answer, newest, skip or default.`],
+    ["!set backlog [x](y)", `backlog cannot be "xy". It can be answer, newest, skip or default.`],
+    ["!set backlog skip it", `A setting has one value, but there are more words after "skip".`]
+  ])("says what is wrong with %j", (body, expected) => assert.strictEqual(problem(body), expected))
 
   it("reads names in any case, and with the punctuation of a sentence", () => {
     assert.deepStrictEqual(parsed("!STATUS"), { _tag: "Status" })
@@ -107,7 +139,7 @@ describe("parseCommand", () => {
   it("says so when there is too much, and repeats no markup", () => {
     assert.match(problem("!archive [click](http://x) `now`"), /takes nothing.*"clickhttpx now"/)
     assert.match(problem("!status now"), /takes nothing/)
-    assert.match(problem("!chats of mine"), /archived/)
+    assert.match(problem("!chats of mine"), /"all".*number of a page.*"of mine"/)
     assert.match(problem("!help me please"), /one command/)
   })
 
@@ -178,6 +210,23 @@ describe("helpText", () => {
     assert.include(helpText("!", "rename"), "new title")
     assert.notInclude(helpText("!", "rename"), "!archive")
     assert.strictEqual(helpText("!", "!Rename"), helpText("!", "rename"))
+  })
+
+  it.each(commandNames)("tells what the example of %s does, and not only how it is typed", (name) => {
+    const example = helpText("!", name).split("\n").find((line) => line.startsWith("Example:"))
+    assert.match(example ?? "", /^Example: `[^`]+` \S.{15,}\.$/)
+  })
+
+  it("explains the settings, all together and one by one", () => {
+    for (const name of settingNames) {
+      assert.include(helpText("!"), `\`${name}\``)
+      for (const value of valuesOf(name)) {
+        assert.include(helpText("!", "set"), `  - \`${value}\`: `)
+        assert.include(helpText("!", name), `  - \`${value}\`: `)
+      }
+    }
+    assert.notInclude(helpText("!", "backlog"), "mention")
+    assert.include(helpText("!homing ", "backlog"), "`!homing set <setting> <value>`")
   })
 
   it("lists all commands for a topic that is none, and does not repeat it", () => {

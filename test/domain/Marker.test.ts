@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { foreignMarker, maximumTitleLength } from "../../src/domain/Chat.ts"
+import { ChatSettings, readSettings } from "../../src/domain/ChatSettings.ts"
 import { Marker, markerOf, readMarker } from "../../src/domain/Marker.ts"
 import { bot, chat, hostileJson, marker, oneOf } from "./Reconciliation/World.ts"
 
@@ -44,6 +45,23 @@ describe("readMarker", () => {
     const reading = readMarker(field === undefined ? hostile() : { ...marker("a", "c1"), [field]: hostile() })
     if (reading._tag === "Valid") assert.isTrue(Schema.is(Marker)(reading.marker))
   }, { arbitrary: { runs: 500 } })
+})
+
+describe("the settings in a marker", () => {
+  it("come back as they were written, and a marker without any is as it always was", () => {
+    const settings = { backlog: "skip", kept: { colour: "blue" } } as const
+    const written = markerOf(bot, chat("c1", "a", { settings }))
+    assert.deepInclude(written, { settings: { backlog: "skip", colour: "blue" } })
+    const reading = readMarker(JSON.parse(JSON.stringify(written)))
+    assert.deepStrictEqual(reading._tag === "Valid" ? readSettings(reading.marker.settings) : reading, settings)
+    assert.notProperty(markerOf(bot, chat("c1", "a")), "settings")
+  })
+
+  it.prop("never cost the chat, whatever they are", [hostileJson], ([hostile]) => {
+    const reading = readMarker({ ...marker("a", "c1"), settings: hostile() })
+    assert.strictEqual(reading._tag, "Valid")
+    if (reading._tag === "Valid") assert.isTrue(Schema.is(ChatSettings)(readSettings(reading.marker.settings)))
+  })
 })
 
 describe("markerOf", () => {

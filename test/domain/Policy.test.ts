@@ -123,7 +123,9 @@ const context: PolicyContext = {
   allowedServers: [],
   commandPrefix: "!",
   joinedMembers: 3,
-  repliesToSelf: false
+  repliesToSelf: false,
+  owner: ann,
+  rules: { mention: "group", members: "allowed" }
 }
 const alone = { ...context, joinedMembers: 2 }
 const verdict = (content: RawEvent["content"], options: Partial<RawEvent> = {}, with_: PolicyContext = context) => {
@@ -179,6 +181,50 @@ describe("decidePolicy", () => {
     assert.strictEqual(verdict({ body: `${self} is a bot`, "m.mentions": {} }), "not_addressed")
   })
 
+  it("is addressed as the owner of the chat has set it", () => {
+    const set = (mention: "always" | "group" | "never", joinedMembers: number): PolicyContext => ({
+      ...context,
+      joinedMembers,
+      rules: { ...context.rules, mention }
+    })
+    const plain = [2, 3].flatMap((joined) =>
+      (["always", "group", "never"] as const).map((mention) => verdict({}, {}, set(mention, joined)))
+    )
+    assert.deepStrictEqual(plain, ["not_addressed", "accept", "accept", "not_addressed", "not_addressed", "accept"])
+    assert.strictEqual(verdict({ body: "!set mention group" }, {}, set("always", 2)), "accept")
+    assert.strictEqual(verdict({}, {}, { ...set("always", 2), repliesToSelf: true }), "accept")
+    assert.strictEqual(verdict({ "m.mentions": { user_ids: [self] } }, {}, set("always", 2)), "accept")
+  })
+
+  const bob = UserId.make("@bob:example.org")
+
+  it("answers those whom the owner of the chat has let in", () => {
+    const set = (members: "owner" | "allowed" | "room", owner: UserId | undefined = ann): PolicyContext => ({
+      ...alone,
+      allowedUsers: [ann, bob],
+      owner,
+      rules: { ...context.rules, members }
+    })
+    const saidBy = (sender: UserId, with_: PolicyContext) => verdict({}, { sender }, with_)
+    for (const sender of [ann, bob]) assert.strictEqual(saidBy(sender, set("allowed")), "accept")
+    assert.strictEqual(saidBy(mallory, set("allowed")), "sender_not_allowed")
+    for (const sender of [ann, bob, mallory]) assert.strictEqual(saidBy(sender, set("room")), "accept")
+    assert.strictEqual(saidBy(ann, set("owner")), "accept")
+    assert.strictEqual(saidBy(bob, set("owner")), "not_the_owner")
+    assert.strictEqual(saidBy(mallory, set("owner")), "sender_not_allowed")
+  })
+
+  it("lets nobody in for an owner who is not allowed any more", () => {
+    const shared: PolicyContext = {
+      ...alone,
+      allowedUsers: [bob],
+      owner: ann,
+      rules: { mention: "group", members: "room" }
+    }
+    for (const sender of [ann, mallory]) assert.strictEqual(verdict({}, { sender }, shared), "sender_not_allowed")
+    assert.strictEqual(verdict({}, { sender: bob }, shared), "accept")
+  })
+
   const users = oneOf(self, ann, mallory)
   const settings = Arbitrary.all({
     self: oneOf(self),
@@ -191,7 +237,12 @@ describe("decidePolicy", () => {
     ),
     commandPrefix: oneOf("!", "/"),
     joinedMembers: oneOf(0, 1, 2, 3, 1000),
-    repliesToSelf: oneOf(true, false)
+    repliesToSelf: oneOf(true, false),
+    owner: oneOf(undefined, ann, mallory),
+    rules: Arbitrary.all({
+      mention: oneOf("always", "group", "group", "never"),
+      members: oneOf("owner", "allowed", "allowed", "room")
+    })
   })
   const messages = Arbitrary.all({
     sender: users,
@@ -206,11 +257,14 @@ describe("decidePolicy", () => {
     context
   ]) => {
     const decision = decidePolicy(message, context)
+    const { owner, rules: { members, mention } } = context
+    const sharedByOwner = members === "room" && owner !== undefined && isAllowed(owner, context)
     const forbidden = message.sender === self || message.msgtype === "m.notice" || message.replaces !== undefined ||
-      !isAllowed(message.sender, context)
+      !(isAllowed(message.sender, context) || sharedByOwner) || (members === "owner" && message.sender !== owner)
     if (decision._tag === "Accept") assert.isFalse(forbidden)
     else assert.isTrue(forbidden || decision.reason === "not_addressed")
-    if (!forbidden && context.joinedMembers <= 2) assert.deepStrictEqual(decision, { _tag: "Accept" })
+    const alwaysForTheBot = mention === "never" || (mention === "group" && context.joinedMembers <= 2)
+    if (!forbidden && alwaysForTheBot) assert.deepStrictEqual(decision, { _tag: "Accept" })
     assert.deepStrictEqual(decidePolicy(message, context), decision)
   }, { arbitrary: { runs: 1000 } })
 })

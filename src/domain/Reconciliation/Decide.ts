@@ -1,4 +1,5 @@
 import { Chat, cleanTitle, type DetachReason, foreignMarker } from "../Chat.ts"
+import { type ChatSettings, readSettings } from "../ChatSettings.ts"
 import type { ChatId, RoomId, UserId } from "../Ids.ts"
 import type { Marker } from "../Marker.ts"
 import type { Outcome } from "../Reconciliation.ts"
@@ -242,6 +243,7 @@ interface Words {
   readonly ownerName: string
   readonly title: string
   readonly archived: boolean
+  readonly settings: ChatSettings
   readonly revision: number
 }
 
@@ -252,12 +254,19 @@ interface Known extends Words {
   readonly createdAt: number
 }
 
-const wordsOf = ({ archived, ownerName, revision, title }: Words): Words => ({ archived, ownerName, revision, title })
+const wordsOf = ({ archived, ownerName, revision, settings, title }: Words): Words => ({
+  archived,
+  ownerName,
+  revision,
+  settings,
+  title
+})
 
-const wordsOfMarker = ({ archived, owner_name, revision, title }: Marker): Words => ({
+const wordsOfMarker = ({ archived, owner_name, revision, settings, title }: Marker): Words => ({
   archived,
   ownerName: owner_name,
   revision,
+  settings: readSettings(settings),
   title
 })
 

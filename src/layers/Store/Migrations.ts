@@ -102,6 +102,9 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
       events INTEGER NOT NULL,
       noticed_at REAL NOT NULL
     )`
+  ],
+  [
+    `ALTER TABLE chats ADD COLUMN settings TEXT NOT NULL DEFAULT '{}'`
   ]
 ]
 

@@ -33,12 +33,33 @@ describe("decide: a room that shows a chat", () => {
     assert.deepStrictEqual(told(withMarker(marker("a", "c1", { revision: 2 }))), ["Unchanged a c1 agrees"])
   })
 
-  it("takes title, name and archive flag of a newer marker", () => {
-    const world = withMarker(marker("a", "c1", { revision: 3, title: "New", owner_name: "Annie", archived: true }))
+  it("takes title, name, archive flag and settings of a newer marker", () => {
+    const settings = { backlog: "skip" }
+    const words = { revision: 3, title: "New", owner_name: "Annie", archived: true, settings }
+    const world = withMarker(marker("a", "c1", words))
     assert.deepStrictEqual(told(world), ["Updated a c1 marker_newer"])
     assert.deepStrictEqual(chatsAfter(world), [
-      chat("c1", "a", { revision: 3, markerRevision: 3, title: "New", ownerName: "Annie", archived: true })
+      chat("c1", "a", {
+        revision: 3,
+        markerRevision: 3,
+        title: "New",
+        ownerName: "Annie",
+        archived: true,
+        settings: { backlog: "skip", kept: {} }
+      })
     ])
+  })
+
+  it("gives up its settings for those of a newer marker, also when that has none", () => {
+    const chats = [chat("c1", "a", { settings: { mention: "never", kept: {} } })]
+    const world = { ...withMarker(marker("a", "c1", { revision: 3 })), chats }
+    assert.deepStrictEqual(chatsAfter(world).map((_) => _.settings), [{ kept: {} }])
+  })
+
+  it("keeps its settings against a marker that is not newer", () => {
+    const chats = [chat("c1", "a", { settings: { mention: "never", kept: {} } })]
+    const world = { ...withMarker(marker("a", "c1", { settings: { mention: "always" } })), chats }
+    assert.deepStrictEqual(chatsAfter(world), chats)
   })
 
   it("keeps its own words against an older marker, which is to be written again", () => {

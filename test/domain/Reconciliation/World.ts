@@ -118,6 +118,7 @@ const aMarker = Arbitrary.all({
     owner_name: oneOf("Ann", "Ann of old"),
     title: oneOf("One", "Two"),
     archived: oneOf(true, false),
+    settings: oneOf({}, { backlog: "skip" }, { backlog: "digest", colour: "blue" }, null, [7], { members: 7 }),
     revision: oneOf(1, 2, 3, 2_147_483_646),
     bound_at: oneOf(1, 2, 3)
   })
