@@ -101,7 +101,7 @@ const takeIn = Effect.fn("takeIn")(function*(
   // Only now: the echoes in the initial answer have settled what was sent before a crash.
   if (batch.initial) yield* openLanes(lanes)
   yield* Effect.forEach(rooms, lanes.inbox.wake, { discard: true })
-  if (batch.initial || batch.reshaped.length > 0) yield* Effect.forkDetach(writeOpenMarkersOrWarn)
+  if (batch.initial || batch.reshaped.length > 0) yield* Effect.forkScoped(writeOpenMarkersOrWarn)
 })
 
 const openLanes = Effect.fnUntraced(function*({ inbox, outbox }: RoomLanes) {
