@@ -96,6 +96,25 @@ export const makeLanes = <Key, E, R>(options: {
     return { wake, open: Effect.asVoid(opened.open), failure: Deferred.await(failure) }
   })
 
+/** One at a time for each key, in order of arrival; keys do not wait for each other. A key that nobody uses takes no memory. */
+export const makeTurns = <Key>() => {
+  const turns = new Map<Key, { readonly permit: Semaphore.Semaphore; users: number }>()
+  return <A, E, R>(key: Key, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const turn = turns.get(key) ?? { permit: Semaphore.makeUnsafe(1), users: 0 }
+        turn.users++
+        turns.set(key, turn)
+        return turn
+      }),
+      ({ permit }) => permit.withPermit(effect),
+      (turn) =>
+        Effect.sync(() => {
+          if (--turn.users === 0) turns.delete(key)
+        })
+    )
+}
+
 /** A pause that all lanes of an account keep: one governor shares the server's rate limit between the rooms. */
 export const makeGovernor = Effect.sync(() => {
   let notBefore = 0

@@ -1,33 +1,67 @@
 import * as Effect from "effect/Effect"
 import type { Chat } from "../domain/Chat.ts"
-import { markerOf } from "../domain/Marker.ts"
+import { type Marker, markerOf, type MarkerReading, readMarker } from "../domain/Marker.ts"
+import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
-import { MatrixProvisioning, MatrixSession } from "../layers/MatrixClient.ts"
+import { makeTurns } from "../layers/Lanes.ts"
+import { MatrixProvisioning, MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 
-/** Writes the marker of a chat to its room, and notes that it stands there. */
-export const writeMarker = Effect.fn("writeMarker")(function*(chat: Chat) {
-  const { userId: account } = yield* (yield* MatrixSession).self
-  const marker = markerOf(account, chat)
-  if (marker === undefined) return
-  yield* (yield* MatrixProvisioning).writeMarker(marker.room_id, marker)
-  // Chats are never deleted: one that is gone here would be a bug.
-  yield* (yield* ChatManager).markerWritten(chat.id, chat.revision).pipe(Effect.catchTag("ChatNotFound", Effect.die))
-})
+/** A newer Homing knows the chat of this room: what it wrote is not ours to overwrite, and no chat is registered over it. */
+export const showsNewerChat = (room: ServerRoom | undefined): boolean =>
+  readMarker(room?.marker)._tag === "NewerVersion"
 
-/** The same where a marker that cannot be written now must not spoil what was done: the next round writes it. */
-export const writeMarkerOrLater = (chat: Chat) =>
-  writeMarker(chat).pipe(
+export const newerChatText = "This room shows a chat of a newer version of me. Ask the operator to update Homing."
+
+/** The writers of a room's marker come one after the other: an older marker that is still on its way never lands on a newer one. */
+const inTurn = makeTurns<string>()
+
+/** Writes the marker of a chat to its room, as the chat is when the turn has come, and notes that it stands there. */
+const writeMarker = ({ binding, id }: Chat, wanted: (chat: Chat, marker: Marker) => Effect.Effect<boolean>) => {
+  const write = Effect.fn("writeMarker")(function*() {
+    const { userId: account } = yield* (yield* MatrixSession).self
+    const chats = yield* ChatManager
+    const chat = yield* chats.get(id)
+    const marker = markerOf(account, chat)
+    // Whoever took the chat to another room meanwhile sees to its marker there.
+    if (marker === undefined || marker.room_id !== binding?.roomId || !(yield* wanted(chat, marker))) return
+    yield* (yield* MatrixProvisioning).writeMarker(marker.room_id, marker)
+    yield* chats.markerWritten(id, chat.revision)
+  })
+  return binding === null ? Effect.void : inTurn(binding.roomId, write()).pipe(
+    // Chats are never deleted: one that is gone here would be a bug.
+    Effect.catchTag("ChatNotFound", Effect.die),
+    // What was done must not be spoiled by a marker that cannot be written now: the next round writes it.
     Effect.catchTag("MatrixFailure", (failure) =>
       Effect.logWarning("marker_not_written").pipe(
-        Effect.annotateLogs({ chat: chat.id, room: chat.binding?.roomId, problem: failure.message })
+        Effect.annotateLogs({ chat: id, room: binding.roomId, problem: failure.message })
       ))
   )
+}
+
+/** For a chat that somebody just made or changed: the marker says so at once, or with the next round when the server cannot be reached. */
+export const writeMarkerOrLater = (chat: Chat) => writeMarker(chat, () => Effect.succeed(true))
 
 /**
  * Writes every marker that is missing or behind: what a crash, an unreachable server or a repair left open. Runs after the
- * gate, as unfinished business of the commands and invites that made the chats; reconciliation itself only reads.
+ * gate, as unfinished business of the commands and invites that made the chats; reconciliation itself only reads. Where the
+ * marker in the room speaks for somebody else, the conflict is left as it was reported.
  */
 export const writeOpenMarkers = Effect.fn("writeOpenMarkers")(function*() {
+  const rooms = yield* MatrixRooms
   const open = yield* (yield* ChatManager).unmarked
-  yield* Effect.forEach(open, writeMarkerOrLater, { concurrency: 4, discard: true })
+  const stillOpen = (chat: Chat, marker: Marker) =>
+    Effect.map(
+      rooms.view(marker.room_id),
+      (room) => chat.markerRevision < chat.revision && !isRival(readMarker(room?.marker), marker)
+    )
+  yield* Effect.forEach(open, (chat) => writeMarker(chat, stillOpen), { concurrency: 4, discard: true })
 })
+
+/** Whether the marker that stands in a room speaks for a newer Homing, another account, another chat or another owner. */
+const isRival = (standing: MarkerReading, wanted: Marker): boolean => {
+  if (standing._tag !== "Valid") return standing._tag === "NewerVersion"
+  const { account, chat_id, owner, room_id } = standing.marker
+  // One that was copied from another room means nothing here.
+  const claims = room_id === wanted.room_id && (chat_id !== wanted.chat_id || owner !== wanted.owner)
+  return claims || account !== wanted.account
+}

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { makeGovernor, makeLanes } from "../../src/layers/Lanes.ts"
+import { makeGovernor, makeLanes, makeTurns } from "../../src/layers/Lanes.ts"
 
 /** Queues by key, as a store would keep them. */
 const backlog = (entries: ReadonlyArray<readonly [string, number]>) => {
@@ -209,6 +209,27 @@ describe("Lanes", () => {
       yield* TestClock.adjust("1 millis")
       yield* Fiber.join(closing)
       assert.isTrue(interrupted)
+    }))
+})
+
+describe("turns", () => {
+  it.effect("come one after the other within a key, side by side between keys, also after one that fails", () =>
+    Effect.gen(function*() {
+      const turn = makeTurns<string>()
+      const done: Array<string> = []
+      const work = (name: string, millis: number) =>
+        Effect.andThen(
+          Effect.sleep(millis),
+          Effect.suspend(() => name === "bad" ? Effect.fail(name) : Effect.sync(() => done.push(name)))
+        )
+      yield* Effect.forEach(
+        [["a", "bad", 30], ["a", "second", 10], ["b", "other", 20], ["a", "third", 1]] as const,
+        ([key, name, millis]) => Effect.forkChild(turn(key, work(name, millis)))
+      )
+      yield* TestClock.adjust("39 millis")
+      assert.deepStrictEqual(done, ["other"])
+      yield* TestClock.adjust("2 millis")
+      assert.deepStrictEqual(done, ["other", "second", "third"])
     }))
 })
 
