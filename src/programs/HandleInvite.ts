@@ -1,15 +1,17 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { Chat } from "../domain/Chat.ts"
 import { encryptedRoomText } from "../domain/Diagnostic.ts"
 import { notice } from "../domain/Message.ts"
 import { isAllowed } from "../domain/Policy.ts"
+import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { answered, ignored } from "../domain/Settlement.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { MatrixProvisioning, MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { statement } from "../layers/Rendering.ts"
 import type { PendingRow } from "../layers/Store.ts"
-import { writeMarkerOrLater } from "./Markers.ts"
+import { newerChatText, showsNewerChat, writeMarkerOrLater } from "./Markers.ts"
 import { resolveChat } from "./Resolve.ts"
 
 /**
@@ -25,16 +27,23 @@ export const handleInvite = Effect.fn("handleInvite")(function*({ key, roomId, s
     )
     return ignored("invite_not_allowed")
   }
+  const now = yield* Clock.currentTimeMillis
+  const say = (text: string) =>
+    Effect.map(statement(roomId, `${key}.${now}`, notice(text)), (greeting) => answered([greeting]))
+
   const rooms = yield* MatrixRooms
   if ((yield* rooms.view(roomId))?.isSpace === true) return ignored("space_invite")
 
   yield* (yield* MatrixProvisioning).join(roomId)
   const room = yield* rooms.read(roomId)
+  // An invite need not tell what kind of room it leads to.
+  if (room.isSpace) return ignored("space_invite")
 
   // The room may show a chat already: the successor of an upgraded room, or one that the bot was kicked from.
   const known = yield* resolveChat({ roomId, sender }).pipe(
     Effect.catchTag("UnregisteredRoom", () => Effect.succeed(undefined))
   )
+  if (known === undefined && showsNewerChat(room)) return yield* say(newerChatText)
   const ownerName = room.members.get(sender)?.displayName ?? sender
   const chat = known ?? (yield* (yield* ChatManager).register({
     room: roomId,
@@ -47,11 +56,15 @@ export const handleInvite = Effect.fn("handleInvite")(function*({ key, roomId, s
     Effect.annotateLogs({ room: roomId, user: sender, chat: chat.id, known: known !== undefined })
   )
 
-  const greeting = room.encrypted
-    ? encryptedRoomText
-    : known === undefined
-    ? `Hello! Write to me here and I will answer. Type \`${config.commandPrefix}help\` to see what else I can do.`
-    : "I am back, and this chat goes on where it stopped."
-  const now = yield* Clock.currentTimeMillis
-  return answered([yield* statement(roomId, `${key}.${now}`, notice(greeting))])
+  return yield* say(greetingTo(room, known, config.commandPrefix))
 })
+
+const greetingTo = (room: ServerRoom, known: Chat | undefined, prefix: string): string => {
+  if (room.encrypted) return encryptedRoomText
+  if (known === undefined) {
+    return `Hello! Write to me here and I will answer. Type \`${prefix}help\` to see what else I can do.`
+  }
+  return known.archived
+    ? `I am back. The chat of this room is archived: its owner can open it again with \`${prefix}register\`.`
+    : "I am back, and this chat goes on where it stopped."
+}
