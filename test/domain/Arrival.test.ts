@@ -132,14 +132,12 @@ describe("the backlog", () => {
     assert.deepStrictEqual([...skippedBacklog(() => "skip", all, notTheLast)].map(String), ["$1", "$2", "$3", "$4"])
   })
 
-  it.each(
-    [
-      ["answer", "newest", []],
-      ["answer", "skip", ["$2"]],
-      ["newest", "answer", ["$1", "$4"]],
-      ["skip", "newest", ["$1", "$3", "$4"]]
-    ] as const
-  )("is answered in each room as its chat has it: %s here, %s there", (here, there, expected) => {
+  it.each<[Backlog, Backlog, ReadonlyArray<string>]>([
+    ["answer", "newest", []],
+    ["answer", "skip", ["$2"]],
+    ["newest", "answer", ["$1", "$4"]],
+    ["skip", "newest", ["$1", "$3", "$4"]]
+  ])("is answered in each room as its chat has it: %s here, %s there", (here, there, expected) => {
     const backlogOf = (id: RoomId) => id === room ? here : there
     assert.deepStrictEqual([...skippedBacklog(backlogOf, all, notTheLast)].map(String), [...expected])
   })

@@ -156,6 +156,20 @@ describe("changing", () => {
   )
 
   test(
+    "sets what its owner wants, each change a new revision",
+    Effect.fnUntraced(function*(chats) {
+      const { id } = yield* register(chats, roomA)
+      const set = (value: string | undefined) =>
+        Effect.map(chats.set(id, "backlog", value), ({ revision, settings }) => [revision, settings])
+      assert.deepStrictEqual(yield* set("skip"), [2, { backlog: "skip", kept: {} }])
+      assert.deepStrictEqual(yield* set("skip"), [2, { backlog: "skip", kept: {} }])
+      assert.deepStrictEqual(yield* set(undefined), [3, { kept: {} }])
+      assert.deepStrictEqual(yield* set(undefined), [3, { kept: {} }])
+      assert.deepStrictEqual((yield* chats.unmarked).map((_) => _.revision), [3])
+    })
+  )
+
+  test(
     "detaches and keeps the revision and the first reason",
     Effect.fnUntraced(function*(chats) {
       const chat = yield* register(chats, roomA)
@@ -174,6 +188,7 @@ describe("changing", () => {
         chats.get(nobody),
         chats.rename(nobody, "x"),
         chats.setArchived(nobody, true),
+        chats.set(nobody, "backlog", "skip"),
         chats.detach(nobody, "left"),
         chats.markerWritten(nobody, 1)
       ]

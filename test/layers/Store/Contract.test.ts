@@ -1,7 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { ChatId, DeviceId, EventId, ReferenceCode, SyncToken, TransactionId, UserId } from "../../../src/domain/Ids.ts"
+import { Chat } from "../../../src/domain/Chat.ts"
+import {
+  ChatId,
+  DeviceId,
+  EventId,
+  ReferenceCode,
+  RoomId,
+  SyncToken,
+  TransactionId,
+  UserId
+} from "../../../src/domain/Ids.ts"
 import { answered, ignored } from "../../../src/domain/Settlement.ts"
 import { AppConfig } from "../../../src/layers/AppConfig.ts"
 import { Store } from "../../../src/layers/Store.ts"
@@ -123,6 +133,46 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
         assert.strictEqual(yield* problemOf(store.chats.put(bound("two", roomA))), "failed")
         assert.strictEqual((yield* store.chats.byRoom(roomA))?.id, "one")
         assert.lengthOf(yield* store.chats.all, 1)
+      })
+    )
+
+    test(
+      "keeps what was set in a chat, also what is not understood",
+      Effect.fnUntraced(function*(store) {
+        const set = bound("one", roomA, { settings: { backlog: "skip", kept: { backlog2: "x", colour: "\"b'lue" } } })
+        yield* store.chats.put(set)
+        assert.deepStrictEqual(yield* store.chats.byRoom(roomA), set)
+        yield* store.chats.put(new Chat({ ...set, settings: { kept: {} } }))
+        assert.deepStrictEqual((yield* store.chats.byId(set.id))?.settings, { kept: {} })
+      })
+    )
+
+    test(
+      "finds the chats of many rooms in one look",
+      Effect.fnUntraced(function*(store) {
+        yield* store.chats.put(bound("one", roomA))
+        yield* store.chats.put(bound("two", roomB))
+        yield* store.chats.put(chat("hidden"))
+        const elsewhere = Array.from({ length: 40_000 }, (_, n) => RoomId.make(`!${n}:example.org`))
+        const found = yield* store.chats.byRooms([roomB, ...elsewhere, roomA, roomA])
+        assert.deepStrictEqual(found, new Map([[roomA, bound("one", roomA)], [roomB, bound("two", roomB)]]))
+        assert.deepStrictEqual(yield* store.chats.byRooms([]), new Map())
+      })
+    )
+
+    test(
+      "knows when the newest message of a room came, settled or not",
+      Effect.fnUntraced(function*(store) {
+        yield* TestClock.setTime(1000)
+        yield* store.inbox.ingest(batch([message("$1"), message("$b", roomB)]))
+        yield* TestClock.setTime(2000)
+        yield* store.inbox.ingest(batch([message("$2")]))
+        yield* store.inbox.settle("$2", ignored("notice"))
+        yield* TestClock.setTime(3000)
+        yield* store.inbox.ingest(batch([invite(roomA)]))
+        const roomC = RoomId.make("!c:example.org")
+        assert.deepStrictEqual(yield* store.chats.lastHeard([roomA, roomC]), new Map([[roomA, 2000]]))
+        assert.deepStrictEqual(yield* store.chats.lastHeard([]), new Map())
       })
     )
   })

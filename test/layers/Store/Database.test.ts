@@ -295,6 +295,13 @@ describe("a database that forgets", () => {
     }))
 })
 
+/** As it was kept when chats had no settings. */
+const { settings: _, ...chatBeforeSettings } = bound("one", roomA)
+const reportBeforeSettings = JSON.stringify({
+  ...report(1),
+  findings: [{ _tag: "Restored", chatId: "one", roomId: roomA, chat: chatBeforeSettings, reason: "no_local_chat" }]
+})
+
 describe("migrations", () => {
   it.effect("bring an empty file to the newest version, and change nothing the second time", () =>
     Effect.gen(function*() {
@@ -328,6 +335,27 @@ describe("migrations", () => {
           yield* store.inbox.ingest(batch([message("$2")]))
           yield* store.inbox.settle("$2", answered([reply("t3")]))
           assert.strictEqual((yield* store.outbox.find("t3"))?.position, 10)
+        }))
+    }))
+
+  it.effect("give the chats of an older version no settings, and lose nothing else of them", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const old = new DatabaseSync(join(dataDir, "homing.db"))
+      for (const statement of migrations.slice(0, 2).flat()) old.exec(statement)
+      old.exec(`
+        INSERT INTO chats (id, owner, owner_name, title, archived, revision, created_at, room_id, bound_at, marker_revision)
+          VALUES ('one', '@ada:example.org', 'Ada', 'Plans', 0, 1, 1000, '${roomA}', 2000, 0);
+        INSERT INTO reports (report) VALUES ('${reportBeforeSettings}');
+        PRAGMA user_version = 2`)
+      old.close()
+      const looking = yield* readDataDir(dataDir)
+      assert.deepStrictEqual(yield* looking.chats.all, [bound("one", roomA)])
+      yield* using(dataDir, (store) =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* store.chats.byRoom(roomA), bound("one", roomA))
+          const [found] = (yield* store.reports.latest(1)).flatMap(({ findings }) => findings)
+          assert.deepInclude(found, { _tag: "Restored", chat: bound("one", roomA) })
         }))
     }))
 
