@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { settingNames } from "../../src/domain/ChatSettings.ts"
+import { commandNames } from "../../src/domain/Command.ts"
 import { markerType } from "../../src/domain/Marker.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
@@ -24,7 +26,8 @@ describe("commands", () => {
     Effect.gen(function*() {
       const { ask } = yield* aChatWithAlice
       const help = yield* ask("!help")
-      for (const name of ["help", "chats", "rename", "archive", "register", "status"]) assert.include(help, `!${name}`)
+      for (const name of commandNames) assert.include(help, `!${name}`)
+      for (const name of settingNames) assert.include(help, `\`${name}\``)
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("!rename changes the title here and in the marker", () =>
@@ -56,6 +59,71 @@ describe("commands", () => {
       assert.strictEqual(yield* ask("hello!"), "hello!")
       assert.include((yield* bot.chats)[0], { archived: false, title: "Tea" })
     }).pipe(Effect.provide(homeserver)))
+
+  it.effect("!unarchive opens an archived chat again, here and in the marker", () =>
+    Effect.gen(function*() {
+      const { ask, bot, room, server } = yield* aChatWithAlice
+      assert.include(yield* ask("!unarchive"), "`Tea` is not archived")
+      assert.include(yield* ask("!archive"), "!unarchive")
+      assert.include(yield* ask("!unarchive"), "`Tea` is open again")
+      assert.strictEqual(yield* ask("hello!"), "hello!")
+      assert.include((yield* bot.chats)[0], { archived: false, revision: 3, markerRevision: 3 })
+      const marker = yield* (yield* server.as("bot")).roomAccountData(room, markerType)
+      assert.deepInclude(marker, { archived: false, revision: 3 })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("!chats all shows archived chats, too, and the archived ones are a word away when no chat is open", () =>
+    Effect.gen(function*() {
+      const { alice, ask, room } = yield* aChatWithAlice
+      yield* ask("!archive")
+      assert.include(yield* ask("!chats"), "`!chats all`")
+      const coffee = yield* aChat(alice, "Coffee")
+      const [open, all] = [yield* ask("!chats"), yield* ask("!chats all")]
+      assert.include(open, `- \`Coffee\` – [open](https://matrix.to/#/${encodeURIComponent(coffee)})`)
+      assert.notInclude(open, "Tea")
+      assert.include(all, "- `Coffee` – ")
+      assert.include(all, `- \`Tea\` (archived) – [open](https://matrix.to/#/${encodeURIComponent(room)})`)
+      assert.strictEqual(yield* ask("!chats archived"), all)
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("!chats tells when somebody last wrote", () =>
+    Effect.gen(function*() {
+      const { alice, ask } = yield* aChatWithAlice
+      const coffee = yield* aChat(alice, "Coffee")
+      yield* aChat(alice, "Silence")
+      yield* answerTo(alice, coffee, yield* alice.say(coffee, "hello"))
+      const saying = (time: string) =>
+        Effect.map(ask("!chats"), (list) => assert.match(list, new RegExp(`Coffee.*, last message ${time}$`, "m")))
+      yield* saying("just now")
+      yield* TestClock.adjust("61 seconds")
+      yield* saying("1 minute ago")
+      yield* TestClock.adjust("3 hours")
+      yield* saying("3 hours ago")
+      yield* TestClock.adjust("47 hours")
+      yield* saying("2 days ago")
+      assert.notMatch(yield* ask("!chats"), /Silence.*last message/)
+    }).pipe(Effect.provide(homeserver)), 20_000)
+
+  it.effect("!chats shows many chats page by page, each once", () =>
+    Effect.gen(function*() {
+      const { alice, ask, bot } = yield* aChatWithAlice
+      for (let n = 1; n <= 40; n++) yield* aChat(alice, `Chat ${n}`)
+      const pages = [yield* ask("!chats"), yield* ask("!chats 2"), yield* ask("!chats all 3")]
+      assert.deepStrictEqual(pages.map((page) => page.split("\n")[0]), [
+        "Your chats, page 1 of 3:",
+        "Your chats, page 2 of 3:",
+        "Your chats, page 3 of 3:"
+      ])
+      assert.deepStrictEqual(pages.map((page) => page.split("\n").at(-1)).slice(0, 2), [
+        "Type `!chats 2` for the next page.",
+        "Type `!chats 3` for the next page."
+      ])
+      const listed = pages.flatMap((page) => [...page.matchAll(/^- `(.*?)`/gm)].map(([, title]) => title))
+      const titles = (yield* bot.chats).map(({ title }) => title)
+      assert.deepStrictEqual(listed.toSorted(), titles.toSorted())
+      assert.lengthOf(pages[2]?.match(/^- /gm) ?? [], 1)
+      assert.include(yield* ask("!chats 4"), "There is no page 4: type `!chats 3` for the last one.")
+    }).pipe(Effect.provide(homeserver)), 20_000)
 
   it.effect("!chats links the rooms of the person who asks, and nobody else's", () =>
     Effect.gen(function*() {
@@ -128,9 +196,11 @@ describe("commands", () => {
       const { alice, bot, carol, room } = yield* aChatWithAlice
       yield* alice.invite(room, carol.userId)
       yield* carol.join(room)
-      const refused = yield* answerTo(carol, room, yield* carol.say(room, "!rename Mine"))
-      assert.include(bodyOf(refused), "Only the owner")
-      assert.include((yield* bot.chats)[0], { title: "Tea" })
+      for (const command of ["!rename Mine", "!archive", "!unarchive", "!set backlog skip"]) {
+        const refused = yield* answerTo(carol, room, yield* carol.say(room, command))
+        assert.include(bodyOf(refused), "Only the owner", command)
+      }
+      assert.deepInclude((yield* bot.chats)[0], { title: "Tea", archived: false, revision: 1 })
     }).pipe(Effect.provide(homeserver)))
 })
 
