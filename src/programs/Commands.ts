@@ -1,7 +1,6 @@
 import * as Effect from "effect/Effect"
 import { codeSpan } from "../domain/CodeSpan.ts"
 import { type Command, helpText } from "../domain/Command.ts"
-import { readMarker } from "../domain/Marker.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
@@ -10,7 +9,7 @@ import { Store } from "../layers/Store.ts"
 import { listChats } from "./Commands/ListChats.ts"
 import { notForYou, ownChat } from "./Commands/OwnChat.ts"
 import { changeSetting, showSettings } from "./Commands/Settings.ts"
-import { writeMarkerOrLater } from "./Markers.ts"
+import { newerChatText, showsNewerChat, writeMarkerOrLater } from "./Markers.ts"
 import { resolveChat } from "./Resolve.ts"
 import { whatBecameOf } from "./Why.ts"
 
@@ -87,10 +86,7 @@ const register = Effect.fnUntraced(function*(message: IncomingMessage, title: st
     )]
   }
   const room = yield* (yield* MatrixRooms).view(message.roomId)
-  // A newer Homing knows this chat: what it wrote is not ours to overwrite.
-  if (readMarker(room?.marker)._tag === "NewerVersion") {
-    return [notice("This room shows a chat of a newer version of me. Ask the operator to update Homing.")]
-  }
+  if (showsNewerChat(room)) return [notice(newerChatText)]
   const ownerName = room?.members.get(message.sender)?.displayName ?? message.sender
   const chat = yield* chats.register({
     room: message.roomId,
