@@ -128,7 +128,7 @@ export const settingsText = (settings: ChatSettings, backlog: Backlog): string =
     const standard = settings[name] === undefined ? "the default" : `default ${codeSpan(defaults[name])}`
     const others = valuesOf(name).filter((value) => value !== rules[name]).map(codeSpan)
     return `- ${codeSpan(name)} is ${codeSpan(rules[name])} (${standard}): ${meaningOf(name, rules)}. ` +
-      `It can be ${others.join(" or ")}, too.`
+      `It can also be ${others.join(" or ")}.`
   })
   const kept = Object.entries(settings.kept).map(([name, value]) =>
     `- ${codeSpan(name)} is ${

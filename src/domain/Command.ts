@@ -79,7 +79,8 @@ const specs: Readonly<Record<CommandName, CommandSpec>> = {
     usage: "",
     summary: "Puts the chat of this room away: I answer nothing in it any more.",
     example: "",
-    effect: (prefix) => `leaves commands as all that I answer here, until you type ${codeSpan(`${prefix}unarchive`)}`,
+    effect: (prefix) =>
+      `puts this chat away: I answer nothing but commands here, until you type ${codeSpan(`${prefix}unarchive`)}`,
     read: only({ _tag: "Archive" })
   },
   unarchive: {

@@ -30,7 +30,7 @@ export const diagnosticText = (problem: Problem, prefix: string, code: Reference
         `To start one here, type \`${prefix}register\`. ` +
         `If there was a chat here before, ask the operator to restart me, or to reset me, and give them this code: **${code}**`
     case "Archived":
-      return `This chat is archived. To open it again, type \`${prefix}register\`. (Code **${code}**)`
+      return `This chat is archived. To open it again, its owner types \`${prefix}unarchive\`. (Code **${code}**)`
     case "HandlerFailed":
       return `Something went wrong while I answered this message, so there is no answer to it. ` +
         `You can send it again; if it keeps failing, give the operator this code: **${code}**`
@@ -44,10 +44,16 @@ export const diagnosticText = (problem: Problem, prefix: string, code: Reference
 }
 
 /**
- * How often handling one event is begun before it is settled as failed: more than one only after a crash. Generous, because the
- * first message of a busy room is begun in every short life of a bot that is killed again and again for other reasons.
+ * How often handling one event is begun before it is settled as failed: more than one only after a crash. Generous, because a
+ * message may be begun in every short life of a bot that is killed again and again for other reasons.
  */
 export const maximumAttempts = 10
+
+/**
+ * A message that was begun so often is handled alone from then on: if it is what kills the process, it does so without taking
+ * an attempt from others that were in hand beside it.
+ */
+export const suspectAttempts = 2
 
 /** Said once when the bot joins or is spoken to in an encrypted room. Holds nothing of what people wrote. */
 export const encryptedRoomText = "This room is encrypted, and this version of me cannot read encrypted messages yet. " +

@@ -65,6 +65,6 @@ const greetingTo = (room: ServerRoom, known: Chat | undefined, prefix: string): 
     return `Hello! Write to me here and I will answer. Type \`${prefix}help\` to see what else I can do.`
   }
   return known.archived
-    ? `I am back. The chat of this room is archived: its owner can open it again with \`${prefix}register\`.`
+    ? `I am back. The chat of this room is archived: its owner can open it again with \`${prefix}unarchive\`.`
     : "I am back, and this chat goes on where it stopped."
 }

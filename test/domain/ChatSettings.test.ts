@@ -103,7 +103,7 @@ describe("settings as they are shown", () => {
     const [backlog, mention, members, ...rest] = settingsText(settings, "newest").split("\n")
     assert.strictEqual(
       backlog,
-      "- `backlog` is `skip` (default `newest`): I answer no messages that came while I was away. It can be `answer` or `newest`, too."
+      "- `backlog` is `skip` (default `newest`): I answer no messages that came while I was away. It can also be `answer` or `newest`."
     )
     assert.include(mention, "`group` (the default)")
     assert.include(members, "`allowed` (the default)")

@@ -16,7 +16,7 @@ describe("diagnostics", () => {
     const code = referenceCode(42)
     const problems: ReadonlyArray<readonly [Problem, string]> = [
       [{ _tag: "Unregistered" }, "!register"],
-      [{ _tag: "Archived", title: "Tea" }, "!register"],
+      [{ _tag: "Archived", title: "Tea" }, "!unarchive"],
       [{ _tag: "HandlerFailed" }, "send it again"],
       [{ _tag: "TookTooLong", limit: "5m" }, "send it again"],
       [{ _tag: "TriedTooOften", attempts: 5 }, "send it again"]

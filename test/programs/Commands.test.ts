@@ -53,7 +53,7 @@ describe("commands", () => {
     Effect.gen(function*() {
       const { ask, bot } = yield* aChatWithAlice
       assert.include(yield* ask("!archive"), "archived")
-      assert.include(yield* ask("hello?"), "!register")
+      assert.include(yield* ask("hello?"), "!unarchive")
       assert.notInclude(yield* ask("!chats"), "Tea")
       assert.include(yield* ask("!register"), "open again")
       assert.strictEqual(yield* ask("hello!"), "hello!")

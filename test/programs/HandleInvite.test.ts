@@ -50,7 +50,7 @@ describe("an invite", () => {
         ({ sender, type }) => sender === botId && type === "m.room.message",
         { after: archived.event_id }
       )
-      assert.match(bodyOf(greeting), /archived.*!register/)
+      assert.match(bodyOf(greeting), /archived.*!unarchive/)
       assert.isTrue((yield* bot.chats)[0]?.archived)
     }).pipe(Effect.provide(homeserver)))
 

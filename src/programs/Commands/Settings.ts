@@ -31,8 +31,8 @@ export const changeSetting = Effect.fnUntraced(
     const chat = yield* (yield* ChatManager).set(id, name, value)
     yield* writeMarkerOrLater(chat)
     const rules = rulesOf(chat.settings, (yield* AppConfig).backlog)
-    const isNow = value === undefined ? "has its default again" : "is now"
-    return [notice(`${codeSpan(name)} ${isNow} ${codeSpan(rules[name])}: ${meaningOf(name, rules)}.`)]
+    const now = value === undefined ? `${codeSpan(rules[name])} again, the default` : codeSpan(rules[name])
+    return [notice(`${codeSpan(name)} is now ${now}: ${meaningOf(name, rules)}.`)]
   },
   Effect.catchTag("NotTheOwner", notForYou)
 )
