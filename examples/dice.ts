@@ -1,7 +1,5 @@
 import { Effect, Layer, Random, Stream } from "effect"
-import { runBot } from "../src/Bot.ts"
-import { text } from "../src/domain/Message.ts"
-import { Responder } from "../src/layers/Responder.ts"
+import { Responder, runBot, text } from "homing"
 
 /** Rolls a die for everybody who writes "roll". */
 export const dice = Layer.succeed(

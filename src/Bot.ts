@@ -1,3 +1,4 @@
+/** `homing`: what a bot of your own is made of. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -5,6 +6,10 @@ import { readConfig } from "./layers/AppConfig.ts"
 import type { Responder } from "./layers/Responder.ts"
 import { runConfigured } from "./programs/RunConfigured.ts"
 import { runProcess } from "./RunProcess.ts"
+
+export type { Chat } from "./domain/Chat.ts"
+export { type IncomingMessage, notice, type Reply, text } from "./domain/Message.ts"
+export { Responder } from "./layers/Responder.ts"
 
 /**
  * Runs a bot of your own as this process: all that `homing run` does, with your responder in place of the echo. Settings come

@@ -55,7 +55,7 @@ const given = (flags: Readonly<Record<string, Option.Option<string>>>): Flags =>
     Object.entries(flags).flatMap(([name, value]) => Option.isSome(value) ? [[name, value.value]] : [])
   )
 
-// --- commands: each imports what it needs when it runs, so that help and errors answer at once
+// --- commands: each imports what it needs when it runs, so that help and errors need not wait for it
 
 const run = Command.make("run", settingFlags, (flags) => Effect.flatMap(readConfig(given(flags)), runWith)).pipe(
   Command.withDescription("Sign in and answer until stopped"),
