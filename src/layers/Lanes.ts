@@ -26,15 +26,19 @@ export interface Lanes<Key, E> {
  * costs no memory. `concurrency` bounds how many pieces are worked on at once; the semaphore serves in order of arrival,
  * which keeps the keys fair to each other, and a lane that waits holds no permit.
  *
+ * Of the keys that are `alone`, one piece is worked on at a time, beside those of the others.
+ *
  * When the scope closes, pieces in hand have `grace` to finish, and no new one is begun.
  */
 export const makeLanes = <Key, E, R>(options: {
   readonly concurrency: number
   readonly grace: Duration.Input
   readonly work: (key: Key) => Effect.Effect<LaneStep, E, R>
+  readonly alone?: (key: Key) => boolean
 }): Effect.Effect<Lanes<Key, E>, never, R | Scope.Scope> =>
   Effect.gen(function*() {
     const permits = yield* Semaphore.make(options.concurrency)
+    const permitAlone = yield* Semaphore.make(1)
     const opened = yield* Latch.make()
     const failure = yield* Deferred.make<never, E>()
     const lanes = new Map<Key, { wokenAgain: boolean }>()
@@ -67,7 +71,7 @@ export const makeLanes = <Key, E, R>(options: {
         yield* opened.await
         while (true) {
           lane.wokenAgain = false
-          const next = yield* step(key)
+          const next = yield* options.alone?.(key) === true ? permitAlone.withPermit(step(key)) : step(key)
           if (typeof next === "object") yield* Effect.sleep(next.waitMillis)
           // No other fiber runs between this look and the delete: a wake is either seen here or makes a new lane.
           else if (next === "idle" && !lane.wokenAgain) break

@@ -184,14 +184,18 @@ export class Store extends Context.Service<Store, {
      * an invite becomes pending again.
      */
     ingest(batch: Ingested): Stored<void>
-    /** Rooms that have pending rows, the longest waiting first. */
+    /** Rooms that have pending rows: those first whose oldest row was begun least often, and of these the longest waiting. */
     readonly pendingRooms: Stored<ReadonlyArray<RoomId>>
+    /** Rooms whose oldest pending row was begun at least so many times, and never settled. */
+    begunRooms(times: number): Stored<ReadonlyArray<RoomId>>
     /** The oldest pending row of a room. Counts an attempt before it returns. */
     begin(room: RoomId): Stored<PendingRow | undefined>
     /** Settles a row and puts its replies into the outbox, in one transaction. */
     settle(key: string, settlement: Settlement): Stored<void>
     /** Settles a row and begins the next of its room, in one transaction: the attempt is counted before this returns. */
     settleAndBegin(key: string, settlement: Settlement): Stored<PendingRow | undefined>
+    /** Takes back the attempt that was counted for each of these rows when it was begun: they are left in order. */
+    giveBack(keys: ReadonlyArray<string>): Stored<void>
     find(key: string): Stored<InboxRecord | undefined>
     findByCode(code: ReferenceCode): Stored<InboxRecord | undefined>
     /** The newest first. */

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { afterFailure } from "../domain/Delivery.ts"
-import { maximumAttempts } from "../domain/Diagnostic.ts"
+import { maximumAttempts, suspectAttempts } from "../domain/Diagnostic.ts"
 import { EventId, type RoomId } from "../domain/Ids.ts"
 import { ignored, type Settlement } from "../domain/Settlement.ts"
 import { type Lanes, makeLanes } from "../layers/Lanes.ts"
@@ -19,23 +20,42 @@ const concurrency = 16
 export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>) {
   const store = yield* Store
 
-  /** Rows whose attempt was counted in the transaction that settled the one before them. */
+  /** The row of each room whose attempt is counted: the one in hand, or the next, counted by the transaction that settled the last. */
   const begun = new Map<RoomId, PendingRow>()
+  // Attempts count the lives that ended in the middle of a message, and an orderly stop ends none. Runs after the lanes have closed.
+  yield* Effect.addFinalizer((exit) =>
+    Exit.hasInterrupts(exit)
+      ? Effect.ignore(store.inbox.giveBack([...begun.values()].map(({ key }) => key)))
+      : Effect.void
+  )
+
+  /** Rooms with a message that may be what ended the lives before this one. */
+  const suspects = new Set(yield* store.inbox.begunRooms(suspectAttempts))
 
   const settleNext = Effect.fnUntraced(function*(room: RoomId) {
     const row = begun.get(room) ?? (yield* store.inbox.begin(room))
-    begun.delete(room)
     if (row === undefined) return "idle" as const
+    begun.set(room, row)
     const settlement = yield* settlementOf(row)
-    if (settlement._tag === "Later") return { waitMillis: settlement.waitMillis }
+    if (settlement._tag === "Later") {
+      begun.delete(room)
+      return { waitMillis: settlement.waitMillis }
+    }
     const next = yield* store.inbox.settleAndBegin(row.key, settlement)
-    if (next !== undefined) begun.set(room, next)
+    if (next === undefined) begun.delete(room)
+    else begun.set(room, next)
+    suspects.delete(room)
     yield* logSettled(row, settlement)
     if (settlement._tag !== "Ignored") yield* outbox.wake(room)
     return next === undefined ? "idle" as const : "more" as const
   })
 
-  return yield* makeLanes({ concurrency, grace: "3 seconds", work: settleNext })
+  return yield* makeLanes({
+    concurrency,
+    grace: "3 seconds",
+    work: settleNext,
+    alone: (room) => suspects.has(room)
+  })
 })
 
 const settlementOf = Effect.fnUntraced(function*(row: PendingRow) {

@@ -132,6 +132,30 @@ describe("Lanes", () => {
       assert.strictEqual(most, 3)
     }))
 
+  it.effect("work on one piece at a time of those that are to be alone, and beside them on the others", () =>
+    Effect.gen(function*() {
+      const done: Array<string> = []
+      const lanes = yield* makeLanes({
+        concurrency: 2,
+        grace: "1 second",
+        alone: (key: string) => key.startsWith("alone") && !done.includes(key),
+        work: Effect.fnUntraced(function*(key: string) {
+          if (done.includes(key)) return "idle"
+          yield* Effect.sleep(key.startsWith("alone") ? "1 second" : "100 millis")
+          done.push(key)
+          return "more"
+        })
+      })
+      yield* lanes.open
+      yield* Effect.forEach(["alone 1", "alone 2", "alone 3", "a", "b"], lanes.wake)
+      yield* TestClock.adjust("200 millis")
+      assert.deepStrictEqual(done, ["a", "b"], "the second permit was left to them")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(done, ["a", "b", "alone 1"])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(done, ["a", "b", "alone 1", "alone 2", "alone 3"])
+    }))
+
   it.effect("report the first failure of the work", () =>
     Effect.gen(function*() {
       const lanes = yield* makeLanes({ concurrency: 1, grace: "1 second", work: () => Effect.fail("broken") })

@@ -129,11 +129,21 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
   return {
     ingest: makeIngest(db),
 
+    // Only the oldest row of a room was ever begun: the most attempts of a room are its.
     pendingRooms: allRows(
       db,
       Room,
-      sql`SELECT room_id FROM inbox WHERE state = 'pending' GROUP BY room_id ORDER BY min(seq)`
+      sql`SELECT room_id FROM inbox WHERE state = 'pending' GROUP BY room_id ORDER BY max(attempts), min(seq)`
     ).pipe(Effect.map((rows) => rows.map((row) => row.room_id)), Effect.withSpan("Store.inbox.pendingRooms")),
+
+    begunRooms: Effect.fn("Store.inbox.begunRooms")(function*(times) {
+      const rows = yield* allRows(
+        db,
+        Room,
+        sql`SELECT DISTINCT room_id FROM inbox WHERE state = 'pending' AND attempts >= ${times}`
+      )
+      return rows.map((row) => row.room_id)
+    }),
 
     begin: (room) => db.once("Store.inbox.begin", (statements) => beginNext(statements, room)),
 
@@ -150,6 +160,13 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
         return row && beginNext(statements, row.room_id)
       })
     }),
+
+    giveBack: (keys) =>
+      db.atomic("Store.inbox.giveBack", (statements) => {
+        for (const key of keys) {
+          statements.run("UPDATE inbox SET attempts = attempts - 1 WHERE key = ? AND state = 'pending'", key)
+        }
+      }),
 
     find: Effect.fn("Store.inbox.find")(function*(key) {
       const row = yield* firstRow(db, Record, sql`SELECT ${sql.literal(recordColumns)} FROM inbox WHERE key = ${key}`)

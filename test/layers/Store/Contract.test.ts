@@ -242,6 +242,34 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
     )
 
     test(
+      "names the rooms last whose oldest row was begun most often, and tells which were begun so often",
+      Effect.fnUntraced(function*(store) {
+        yield* store.inbox.ingest(batch([message("$1"), message("$2"), message("$3", roomB)]))
+        yield* store.inbox.begin(roomA)
+        yield* store.inbox.begin(roomA)
+        yield* store.inbox.begin(roomB)
+        assert.deepStrictEqual(yield* store.inbox.pendingRooms, [roomB, roomA])
+        assert.deepStrictEqual(yield* store.inbox.begunRooms(2), [roomA])
+        assert.deepStrictEqual(yield* store.inbox.begunRooms(3), [])
+        yield* store.inbox.settle("$1", answered([]))
+        assert.deepStrictEqual(yield* store.inbox.begunRooms(2), [])
+      })
+    )
+
+    test(
+      "takes back the attempt of a row that is left in order, and of no other",
+      Effect.fnUntraced(function*(store) {
+        yield* store.inbox.ingest(batch([message("$1"), message("$2", roomB)]))
+        yield* store.inbox.begin(roomA)
+        yield* store.inbox.begin(roomA)
+        yield* store.inbox.begin(roomB)
+        yield* store.inbox.giveBack(["$1"])
+        assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 2)
+        assert.strictEqual((yield* store.inbox.begin(roomB))?.attempts, 2)
+      })
+    )
+
+    test(
       "inserts nothing for a message that it knows, settled or not",
       Effect.fnUntraced(function*(store) {
         yield* store.inbox.ingest(batch([message("$1"), message("$2"), message("$2")]))

@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { text } from "../../src/domain/Message.ts"
+import { Homeserver } from "../../src/layers/Homeserver.ts"
+import { Responder } from "../../src/layers/Responder.ts"
+import { Store } from "../../src/layers/Store.ts"
+import { aChat, aDatabase, answerTo, bodyOf, homeserver, startBot } from "./World.ts"
+
+/** A process that can be killed: from then on nothing that it does reaches its database. */
+const makeProcess = Effect.gen(function*() {
+  const killed = yield* Deferred.make<void>()
+  const whileAlive = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => Deferred.isDoneUnsafe(killed) ? Effect.never : effect)
+  return {
+    killed: Deferred.await(killed),
+    kill: Effect.andThen(Deferred.succeed(killed, undefined), Effect.never),
+    with: (database: Context.Context<Store>) => {
+      const store = Context.get(database, Store)
+      return Context.make(Store, {
+        ...store,
+        inbox: {
+          ...store.inbox,
+          begin: (room) => whileAlive(store.inbox.begin(room)),
+          settleAndBegin: (key, settlement) => whileAlive(store.inbox.settleAndBegin(key, settlement)),
+          // Called at an orderly end, which a killed process has not.
+          giveBack: (keys) => Deferred.isDoneUnsafe(killed) ? Effect.void : store.inbox.giveBack(keys)
+        }
+      })
+    }
+  }
+})
+
+/** Thinks for a second; a message "poison" kills the process after half of it. */
+const mortal = (kill: Effect.Effect<never>) =>
+  Layer.succeed(
+    Responder,
+    Responder.of({
+      respond: (_chat, message) =>
+        Stream.fromEffect(
+          message.body === "poison"
+            ? Effect.andThen(Effect.sleep("500 millis"), kill)
+            : Effect.as(Effect.sleep("1 second"), text(message.body))
+        )
+    })
+  )
+
+const stopped = Effect.fnUntraced(function*(bot: { readonly stop: Effect.Effect<void> }) {
+  const stopping = yield* Effect.forkChild(bot.stop)
+  yield* Effect.repeat(TestClock.adjust("1 second"), { times: 5 })
+  yield* Fiber.join(stopping)
+})
+
+/** One life of the bot, until it is killed or has been up for eight seconds. */
+const live = Effect.fnUntraced(function*(database: Context.Context<Store>) {
+  const process = yield* makeProcess
+  const bot = yield* startBot({ database: process.with(database), responder: mortal(process.kill) })
+  yield* Effect.repeat(TestClock.adjust("100 millis"), { times: 80 }).pipe(Effect.raceFirst(process.killed))
+  yield* stopped(bot)
+})
+
+describe("the inbox", () => {
+  it.effect(
+    "gives up a message that kills the process, and none of those that were in hand beside it",
+    () =>
+      Effect.gen(function*() {
+        const alice = yield* (yield* Homeserver).as("alice")
+        const database = yield* aDatabase
+        const first = yield* startBot({ database })
+        const rooms = yield* Effect.forEach(["Poison", "Tea", "Coffee", "Milk"], (name) => aChat(alice, name))
+        yield* stopped(first)
+        const [poisoned = "", ...others] = rooms
+        const poison = yield* alice.say(poisoned, "poison")
+        const innocent = yield* Effect.forEach(others, (room) => alice.say(room, "innocent"))
+
+        yield* Effect.repeat(live(database), { times: 11 })
+
+        for (const [index, room] of others.entries()) {
+          assert.strictEqual(bodyOf(yield* answerTo(alice, room, innocent[index] ?? "")), "innocent")
+        }
+        assert.include(bodyOf(yield* answerTo(alice, poisoned, poison)), "10 times")
+      }).pipe(Effect.provide(homeserver)),
+    20_000
+  )
+
+  it.effect("counts no life for what it leaves when it is stopped in order", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const process = yield* makeProcess
+      const bot = yield* startBot({ database, responder: mortal(process.kill) })
+      const room = yield* aChat(alice)
+      yield* alice.say(room, "one")
+      yield* alice.say(room, "two")
+      yield* TestClock.adjust("500 millis")
+      yield* stopped(bot)
+      const next = yield* Context.get(database, Store).inbox.begin(room)
+      assert.deepInclude(next, { attempts: 1 })
+      assert.strictEqual(next?.event?.content["body"], "two", "the one in hand was finished")
+    }).pipe(Effect.provide(homeserver)))
+})
