@@ -7,7 +7,6 @@ import * as module from "node:module"
 import { constants } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { setFlagsFromString } from "node:v8"
 
 const here = fileURLToPath(new URL(".", import.meta.url))
 const [major, minor] = process.versions.node.split(".").map(Number)
@@ -16,9 +15,6 @@ if (major > 22 || (major === 22 && minor >= 18)) {
   // Compiled code is kept between starts, which halves the time to the first line; where it cannot be, nothing is lost.
   // Not in the system's temporary directory: whoever makes the directory there first chooses the code that runs here.
   module.enableCompileCache(join(here, "../node_modules/.cache/homing"))
-  // Young objects get no more room than they begin with: measured under 3,000 messages, 257 MB in place of 334, for more CPU in garbage
-  // collection that only such a flood shows.
-  setFlagsFromString("--semi-space-growth-factor=1")
   await import("../src/main.ts")
 } else {
   const node = join(here, "../node_modules/node/bin", process.platform === "win32" ? "node.exe" : "node")

@@ -1,18 +1,7 @@
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { fetchFailure } from "./FetchFailure.ts"
-
-/**
- * No answer that a homeserver could have given. `final` when trying again cannot help, because what answers there is
- * something else. `detail` is a clause for a person and never holds a header or a token.
- */
-export class NoAnswer extends Data.TaggedError("NoAnswer")<{
-  readonly detail: string
-  readonly final: boolean
-  /** Milliseconds that the server asks to wait. */
-  readonly retryAfter?: number
-}> {}
+import { NoAnswer, noAnswerOf } from "./NoAnswer.ts"
+import { type Wire, wire, type WireRequest } from "./Wire.ts"
 
 const mebibyte = 1024 * 1024
 export const smallBody = mebibyte
@@ -26,29 +15,6 @@ export interface Bounds {
   readonly limit: number
   /** Only requests without credentials may be led to another origin. */
   readonly redirects: "same-origin" | "any"
-}
-
-const tooLarge = (limit: number) =>
-  new NoAnswer({ detail: `the answer is larger than ${Math.round(limit / mebibyte)} MiB.`, final: false })
-
-const readBody = async (response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> => {
-  const chunks: Array<Uint8Array> = []
-  let size = 0
-  if (response.body !== null) {
-    // Leaving the loop early cancels the stream, so that an endless body costs no more than the limit.
-    for await (const chunk of response.body) {
-      size += chunk.byteLength
-      if (size > limit) throw tooLarge(limit)
-      chunks.push(chunk)
-    }
-  }
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return whole
 }
 
 const redirected = (from: URL, response: Response, bounds: Bounds): URL => {
@@ -66,38 +32,31 @@ const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status
 const maximumRedirects = 5
 
 const run = async (
-  fetch: typeof globalThis.fetch,
   url: URL,
-  init: RequestInit,
+  request: WireRequest,
   bounds: Bounds,
+  wire: Wire,
   signal: AbortSignal
 ): Promise<Response> => {
   let at = url
   for (let hops = 0; hops <= maximumRedirects; hops++) {
-    const response = await fetch(at, { ...init, redirect: "manual", signal })
-    const body = await readBody(response, bounds.limit)
-    if (!isRedirect(response.status) || (init.method ?? "GET") !== "GET") {
-      const bodiless = response.status === 204 || response.status === 205 || response.status === 304
-      return new Response(bodiless ? null : body, { status: response.status, headers: response.headers })
-    }
+    const response = await wire(at, request, bounds.limit, signal)
+    if (!isRedirect(response.status) || (request.method ?? "GET") !== "GET") return response
     at = redirected(at, response, bounds)
   }
   throw new NoAnswer({ detail: "it redirects in a circle.", final: true })
 }
 
-/**
- * One HTTP exchange: the whole body is read, under one deadline for all of it. `fetch` alone would let a body stall for
- * ever, because the SDK's time-out ends with the headers (fetch.ts:327).
- */
+/** One HTTP exchange: the whole body is read, under one deadline for all of it. */
 export const exchange = (
-  fetch: typeof globalThis.fetch,
   url: URL,
-  init: RequestInit,
-  bounds: Bounds
+  request: WireRequest,
+  bounds: Bounds,
+  over: Wire = wire
 ): Effect.Effect<Response, NoAnswer> =>
   Effect.tryPromise({
-    try: (signal) => run(fetch, url, init, bounds, signal),
-    catch: (thrown) => thrown instanceof NoAnswer ? thrown : new NoAnswer(fetchFailure(thrown))
+    try: (signal) => run(url, request, bounds, over, signal),
+    catch: noAnswerOf
   }).pipe(
     Effect.timeoutOrElse({
       duration: bounds.deadline,

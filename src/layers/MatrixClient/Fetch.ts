@@ -3,8 +3,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Random from "effect/Random"
-import { type Bounds, exchange, NoAnswer, ordinaryBody, retryAfterOf, syncBody } from "./Exchange.ts"
+import { type Bounds, exchange, ordinaryBody, retryAfterOf, syncBody } from "./Exchange.ts"
 import { field, textField } from "./Json.ts"
+import { NoAnswer } from "./NoAnswer.ts"
+import { showTheState } from "./ShownAnswer.ts"
+import type { Wire, WireRequest } from "./Wire.ts"
 
 /** What the sync wants to know of its requests, and to say about them. Called from inside the SDK's promises: none throws. */
 export interface SyncHooks {
@@ -47,7 +50,7 @@ const pauseAfter = Effect.fnUntraced(function*(attempt: number, response: Respon
 })
 
 /**
- * The `fetch` of a Matrix client. The SDK's own ignores its time-out once the headers are there, retries nothing and
+ * The `fetch` of a Matrix client. The one of Node lets a body stall for ever, because the SDK's time-out ends with the headers (fetch.ts:327), retries nothing and
  * never sends `full_state`. Requests end with the scope.
  */
 export const make = Effect.fnUntraced(function*(options: {
@@ -55,11 +58,10 @@ export const make = Effect.fnUntraced(function*(options: {
   /** The first `/sync` of a large account takes the server long: it has this much time. */
   readonly firstSyncDeadline: Duration.Duration
   readonly hooks: SyncHooks | undefined
-  readonly fetch?: typeof globalThis.fetch
+  readonly wire?: Wire
 }) {
   const run = yield* FiberSet.makeRuntimePromise<never, Response, NoAnswer>()
   const { hooks } = options
-  const fetch = options.fetch ?? globalThis.fetch
   const longPoll = Duration.sum(options.syncTimeout, Duration.seconds(30))
 
   const boundsOf = (kind: Kind): Bounds => ({
@@ -70,9 +72,9 @@ export const make = Effect.fnUntraced(function*(options: {
     redirects: "same-origin"
   })
 
-  const repeated = Effect.fnUntraced(function*(kind: Kind, url: URL, init: RequestInit) {
+  const repeated = Effect.fnUntraced(function*(kind: Kind, url: URL, init: WireRequest) {
     for (let attempt = 0;; attempt++) {
-      const answer = yield* Effect.result(exchange(fetch, url, init, boundsOf(kind)))
+      const answer = yield* Effect.result(exchange(url, init, boundsOf(kind), options.wire))
       const response = answer._tag === "Success" ? answer.success : undefined
       const again = response === undefined || response.status >= 500 || response.status === 429
       const mayRepeat = kind === "repeatable" || (kind === "sync" && response?.status === 429)
@@ -85,7 +87,7 @@ export const make = Effect.fnUntraced(function*(options: {
     }
   })
 
-  const ofLoop = Effect.fnUntraced(function*(kind: Kind, url: URL, init: RequestInit, hooks: SyncHooks) {
+  const ofLoop = Effect.fnUntraced(function*(kind: Kind, url: URL, init: WireRequest, hooks: SyncHooks) {
     const first = kind === "sync" && hooks.isFirst()
     if (first) url.searchParams.set("full_state", "true")
     const problem = (detail: string) =>
@@ -106,7 +108,7 @@ export const make = Effect.fnUntraced(function*(options: {
         yield* problem(`it answers with HTTP ${response.status}${errcode === undefined ? "" : ` (${errcode})`}.`)
       }
     }
-    return response
+    return kind === "sync" && response.ok ? showTheState(response) : response
   })
 
   const fetchFn: typeof globalThis.fetch = (resource, init = {}) => {

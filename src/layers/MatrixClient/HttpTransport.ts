@@ -3,8 +3,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { type Bounds, exchange, NoAnswer, ordinaryBody, retryAfterOf, smallBody } from "./Exchange.ts"
+import { type Bounds, exchange, ordinaryBody, retryAfterOf, smallBody } from "./Exchange.ts"
 import { field, record, textField } from "./Json.ts"
+import { NoAnswer } from "./NoAnswer.ts"
 import { Transport } from "./Transport.ts"
 
 const asking: Bounds = { deadline: Duration.seconds(20), limit: smallBody, redirects: "any" }
@@ -20,7 +21,7 @@ const parse = (text: string): unknown => {
 
 const get = (url: URL) =>
   Effect.gen(function*() {
-    const response = yield* exchange(globalThis.fetch, url, { headers: { Accept: "application/json" } }, asking)
+    const response = yield* exchange(url, { headers: { Accept: "application/json" } }, asking)
     const body = yield* Effect.promise(() => response.text())
     return { status: response.status, body: parse(body), html: /^\s*</.test(body) }
   })
@@ -80,7 +81,6 @@ export const layer = Layer.succeed(
       const url = new URL(`${request.homeserverUrl}/_matrix/client/v3${request.path}`)
       for (const [key, value] of Object.entries(request.query ?? {})) url.searchParams.set(key, value)
       const response = yield* exchange(
-        globalThis.fetch,
         url,
         {
           method: request.method,

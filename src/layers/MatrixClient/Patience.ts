@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import { HomeserverUnreachable } from "../../domain/Errors.ts"
-import { NoAnswer } from "./Exchange.ts"
+import { NoAnswer } from "./NoAnswer.ts"
 
 const longestPause = 15_000
 

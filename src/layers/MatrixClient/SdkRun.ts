@@ -22,6 +22,7 @@ import * as Fetch from "./Fetch.ts"
 import { field } from "./Json.ts"
 import { unreachable } from "./Patience.ts"
 import { makeClient } from "./SdkClient.ts"
+import { wholeOf } from "./ShownAnswer.ts"
 import { type Credentials, sessionEnded } from "./SignedIn.ts"
 import { syncFilter } from "./SyncFilter.ts"
 import * as Watchdog from "./Watchdog.ts"
@@ -99,9 +100,17 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
     void Deferred.doneUnsafe(deferred, Effect.fail(error))
   const giveUp = (detail: string) => fail(noStart, unreachable(credentials.session.homeserverUrl, detail))
 
-  const gate = (raw: ISyncResponse) =>
+  const gate = (shown: ISyncResponse) =>
     new Promise<void>((release) => {
       if (stopped) return release()
+      const raw = wholeOf(shown)
+      if (raw === undefined) {
+        // To go on would move the cursor past messages that were never seen.
+        return fail(
+          ended,
+          new SyncStalled({ silentFor: 0, detail: "the SDK brought an answer that was not the server's." })
+        )
+      }
       isFirst = false
       atGate = release
       watchdog.alive()

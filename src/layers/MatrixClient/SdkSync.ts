@@ -2,30 +2,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as MutableRef from "effect/MutableRef"
 import * as Scope from "effect/Scope"
-import type { MatrixClient } from "matrix-js-sdk/lib/matrix.js"
 import { SyncStalled } from "../../domain/Errors.ts"
 import type { SyncToken } from "../../domain/Ids.ts"
 import type { SyncBatch } from "../../domain/SyncBatch.ts"
 import { AppConfig } from "../AppConfig.ts"
 import { passing } from "../Checkpoint.ts"
 import { MatrixSync } from "../MatrixClient.ts"
-import { entries, field } from "./Json.ts"
 import { LatestView } from "./Rooms.ts"
 import { applySync, emptyView } from "./RoomView.ts"
 import { SdkClient } from "./SdkClient.ts"
 import { type Arrival, type SdkRun, startRun } from "./SdkRun.ts"
 import { SignedIn } from "./SignedIn.ts"
 import { readSyncResponse } from "./SyncResponse.ts"
-
-/** Events a room: nothing here reads the SDK's timelines, and they would grow without bound. */
-const longestTimeline = 50
-
-const trimTimelines = (client: MatrixClient, raw: unknown): void => {
-  for (const [roomId] of entries(field(field(raw, "rooms"), "join"))) {
-    const room = client.getRoom(roomId)
-    if (room !== null && room.getLiveTimeline().getEvents().length > longestTimeline) room.resetLiveTimeline(null, null)
-  }
-}
 
 /** The initial batch, whose answer stands at the gate. */
 interface Held {
@@ -53,7 +41,6 @@ const make = Effect.gen(function*() {
 
   /** Reads an answer. `MatrixRooms` shows it before anybody is told of it. */
   const read = Effect.fnUntraced(function*(
-    run: SdkRun,
     arrival: Arrival,
     context: { readonly since: SyncToken | undefined; readonly initial: boolean }
   ) {
@@ -63,8 +50,6 @@ const make = Effect.gen(function*() {
       return yield* new SyncStalled({ silentFor: 0, detail: "an answer of /sync has no next_batch." })
     }
     MutableRef.update(view, (known) => applySync(context.initial ? emptyView : known, arrival.raw, session.userId))
-    // Memory is all that it is for: the SDK's own rooms are read by nobody.
-    yield* Effect.ignore(Effect.try({ try: () => trimTimelines(run.client, arrival.raw), catch: () => "not trimmed" }))
     return batch
   }, passing("sync answer"))
 
@@ -75,7 +60,7 @@ const make = Effect.gen(function*() {
     MutableRef.set(running, run)
     yield* sdk.use(run.client)
     const arrival = yield* Effect.raceFirst(run.next, run.noStart)
-    const batch = yield* read(run, arrival, { since, initial: true })
+    const batch = yield* read(arrival, { since, initial: true })
     MutableRef.set(held, { run, arrival, batch })
     return batch
   }, Effect.onError(() => stop))
@@ -93,7 +78,7 @@ const make = Effect.gen(function*() {
       yield* run.alive
       yield* arrival.release
       arrival = yield* Effect.raceFirst(run.next, run.noLife)
-      batch = yield* read(run, arrival, { since: batch.nextBatch, initial: false })
+      batch = yield* read(arrival, { since: batch.nextBatch, initial: false })
     }
   }, Effect.ensuring(stop))
 

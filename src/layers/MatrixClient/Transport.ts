@@ -2,7 +2,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import type { NoAnswer } from "./Exchange.ts"
+import type { NoAnswer } from "./NoAnswer.ts"
 import type { Method, RawAnswer } from "./Requests.ts"
 
 /** Carries the few requests that come before there is a client: signing in, out, and asking who a token is. */

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import type { ServerResponse } from "node:http"
+import { gzipSync } from "node:zlib"
 import { exchange, retryAfterOf } from "../../../src/layers/MatrixClient/Exchange.ts"
 import * as Fetch from "../../../src/layers/MatrixClient/Fetch.ts"
 import { json, scriptedServer } from "./ScriptedServer.ts"
@@ -9,7 +11,7 @@ const bounds = { deadline: Duration.seconds(5), limit: 1000, redirects: "same-or
 
 const base = "http://hs.test/_matrix/client/v3"
 
-/** A fetch over answers that are given out one by one, the last for ever. */
+/** A client's fetch over answers that are given out one by one, the last for ever. */
 const overAnswers = Effect.fnUntraced(
   function*(answers: ReadonlyArray<() => Promise<Response>>, hooks?: Fetch.SyncHooks) {
     const asked: Array<URL> = []
@@ -17,8 +19,8 @@ const overAnswers = Effect.fnUntraced(
       syncTimeout: Duration.seconds(30),
       firstSyncDeadline: Duration.minutes(2),
       hooks,
-      fetch: (resource) => {
-        asked.push(new URL(resource instanceof Request ? resource.url : resource))
+      wire: (url) => {
+        asked.push(url)
         const answer = answers[Math.min(asked.length, answers.length) - 1]
         return answer === undefined ? Promise.reject(new Error("no answer")) : answer()
       }
@@ -29,7 +31,7 @@ const overAnswers = Effect.fnUntraced(
 
 const answer = (status: number, body: unknown = {}, headers: Record<string, string> = {}) => () =>
   Promise.resolve(new Response(JSON.stringify(body), { status, headers }))
-const refused = () => Promise.reject(new TypeError("fetch failed", { cause: { code: "ECONNREFUSED" } }))
+const refused = () => Promise.reject(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }))
 
 /** The status, or the words of the error. */
 const outcome = (response: Promise<Response>) =>
@@ -39,7 +41,7 @@ describe("one exchange", () => {
   it.live("does not wait for a body that stalls", () =>
     Effect.gen(function*() {
       const server = yield* scriptedServer(() => (response) => void response.writeHead(200).write("{\"begun\":"))
-      const problem = yield* exchange(fetch, new URL(server.url), {}, { ...bounds, deadline: Duration.millis(200) })
+      const problem = yield* exchange(new URL(server.url), {}, { ...bounds, deadline: Duration.millis(200) })
         .pipe(Effect.flip)
       assert.include(problem.detail, "200ms")
       assert.isFalse(problem.final)
@@ -48,11 +50,23 @@ describe("one exchange", () => {
   it.live("does not read more than the limit", () =>
     Effect.gen(function*() {
       const server = yield* scriptedServer(() => ({ status: 200, body: "x".repeat(1001) }))
-      const problem = yield* exchange(fetch, new URL(server.url), {}, bounds).pipe(Effect.flip)
+      const problem = yield* exchange(new URL(server.url), {}, bounds).pipe(Effect.flip)
       assert.include(problem.detail, "larger")
       const fits = yield* scriptedServer(() => ({ status: 200, body: "x".repeat(1000) }))
-      const response = yield* exchange(fetch, new URL(fits.url), {}, bounds)
+      const response = yield* exchange(new URL(fits.url), {}, bounds)
       assert.strictEqual((yield* Effect.promise(() => response.text())).length, 1000)
+    }).pipe(Effect.scoped))
+
+  it.live("reads a compressed answer, and counts what comes out of it", () =>
+    Effect.gen(function*() {
+      const compressed = (body: string) => (response: ServerResponse) =>
+        void response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(body))
+      const server = yield* scriptedServer(({ headers, url }) =>
+        headers["accept-encoding"] === "gzip" ? compressed("x".repeat(url === "/bomb" ? 100_000 : 1000)) : json({})
+      )
+      const response = yield* exchange(new URL(server.url), {}, bounds)
+      assert.strictEqual((yield* Effect.promise(() => response.text())).length, 1000)
+      assert.include((yield* Effect.flip(exchange(new URL("/bomb", server.url), {}, bounds))).detail, "larger")
     }).pipe(Effect.scoped))
 
   it.live("carries credentials to no other address, and follows within the same one", () =>
@@ -65,7 +79,7 @@ describe("one exchange", () => {
         return json({ url })
       })
       const init = { headers: { Authorization: "Bearer secret-token" } }
-      const get = (path: string) => exchange(fetch, new URL(path, server.url), init, bounds)
+      const get = (path: string) => exchange(new URL(path, server.url), init, bounds)
       const out = yield* get("/out").pipe(Effect.flip)
       assert.include(out.detail, elsewhere.url)
       assert.isTrue(out.final)
@@ -79,11 +93,10 @@ describe("one exchange", () => {
     Effect.gen(function*() {
       const server = yield* scriptedServer(() => json({}))
       yield* server.close
-      const problem = yield* exchange(fetch, new URL(server.url), {}, bounds).pipe(Effect.flip)
+      const problem = yield* exchange(new URL(server.url), {}, bounds).pipe(Effect.flip)
       assert.include(problem.detail, "refused")
-      // undici quotes the value of a header that it does not take.
+      // The words of an error may quote the header that is not taken.
       const quoted = yield* exchange(
-        fetch,
         new URL(server.url),
         { headers: { Authorization: "Bearer secret\ntoken" } },
         bounds

@@ -3,12 +3,12 @@ import { Duration, Effect } from "effect"
 import { once } from "node:events"
 import { createServer, type Socket } from "node:net"
 import { exchange } from "../../../src/layers/MatrixClient/Exchange.ts"
-import { fetchFailure } from "../../../src/layers/MatrixClient/FetchFailure.ts"
+import { noAnswerOf } from "../../../src/layers/MatrixClient/NoAnswer.ts"
 
 const bounds = { deadline: Duration.seconds(5), limit: 1000, redirects: "same-origin" } as const
 
 /** What a person is told who asks there. */
-const told = (url: string) => Effect.flip(exchange(fetch, new URL(url), {}, bounds))
+const told = (url: string) => Effect.flip(exchange(new URL(url), {}, bounds))
 
 /** Something on loopback that speaks no HTTP. */
 const aServer = (speak: (socket: Socket) => void) =>
@@ -24,17 +24,9 @@ const aServer = (speak: (socket: Socket) => void) =>
     return `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
   }))
 
-const failed = (cause: unknown) => fetchFailure(new TypeError("fetch failed", { cause }))
 const withCode = (code: string) => Object.assign(new Error("Bearer syt_secret"), { code })
 
 describe("why a request brought no answer", () => {
-  it.live("is a port that fetch refuses, at once and for good", () =>
-    Effect.gen(function*() {
-      const problem = yield* told("http://127.0.0.1:6000/")
-      assert.match(problem.detail, /^browsers and Node send no request to this port/)
-      assert.isTrue(problem.final, "to wait for it would be in vain")
-    }))
-
   it.live("is something that does not speak HTTP, or not TLS", () =>
     Effect.gen(function*() {
       const host = yield* aServer((socket) => socket.end("220 mail.example.org ESMTP\r\n"))
@@ -67,14 +59,14 @@ describe("why a request brought no answer", () => {
       ["EWHATEVER", "the request failed (EWHATEVER)."]
     ] as const
   )("is told in words for %s, without those of the error", (code, words) => {
-    const { detail, final } = failed(withCode(code))
+    const { detail, final } = noAnswerOf(withCode(code))
     assert.isTrue(detail.startsWith(words), detail)
     assert.notInclude(detail, "syt_secret")
     assert.isFalse(final)
   })
 
   it("is the name of the error at least", () => {
-    assert.strictEqual(failed(new RangeError("Bearer syt_secret")).detail, "the request failed (RangeError).")
-    assert.strictEqual(failed("syt_secret").detail, "the request failed (for an unknown reason).")
+    assert.strictEqual(noAnswerOf(new RangeError("Bearer syt_secret")).detail, "the request failed (RangeError).")
+    assert.strictEqual(noAnswerOf("syt_secret").detail, "the request failed (for an unknown reason).")
   })
 })
