@@ -7,6 +7,7 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
+import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { Homeserver } from "../layers/Homeserver.ts"
 import { Door } from "../layers/Homeserver/Door.ts"
@@ -56,22 +57,36 @@ export const sandboxAt = Effect.fn("sandbox")(function*(options: SandboxOptions)
 const passingDirectory = Effect.gen(function*() {
   return yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped({ prefix: "homing-sandbox-" })
 }).pipe(
-  Effect.mapError(({ message }) =>
-    new NoPlace({ detail: message, advice: "Set TMPDIR to a directory that you may write to." })
+  Effect.mapError(({ reason }) =>
+    new NoPlace({
+      detail: `${tmpdir()}, the directory for temporary files, ${
+        reason._tag === "NotFound"
+          ? "is not there"
+          : reason._tag === "PermissionDenied"
+          ? "may not be written by this user"
+          : "cannot be used"
+      }`,
+      advice: "Set TMPDIR to a directory that you may write to."
+    })
   )
 )
 
 const keptDirectory = Effect.fnUntraced(function*(path: string) {
   const directory = resolve(path)
-  yield* makeDirectory(directory).pipe(
-    Effect.mapError(({ detail }) => new NoPlace({ detail, advice: "Give it a --data-dir that you may write to." }))
-  )
+  const advice = "Give it a --data-dir that you may write to."
+  yield* Effect.mapError(makeDirectory(directory), ({ detail }) => new NoPlace({ detail, advice }))
   yield* takeLease(directory).pipe(
-    Effect.catchTag("LeaseHeld", ({ holder }) =>
-      new NoPlace({
-        detail: `another sandbox (${holder}) is running in ${directory}`,
-        advice: "Stop that one, or give this one another --data-dir."
-      }))
+    Effect.catchTags({
+      LeaseHeld: ({ holder }) =>
+        new NoPlace({
+          detail: `another sandbox (${holder}) is running in ${directory}`,
+          advice: "Stop that one, or give this one another --data-dir."
+        }),
+      StoreUnavailable: ({ detail, problem }) =>
+        problem === "not_writable"
+          ? new NoPlace({ detail: `this user may not write in ${directory}`, advice })
+          : new NoPlace({ detail: detail.replace(/\.$/, ""), advice })
+    })
   )
   return directory
 })

@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schedule } from "effect"
-import { readdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { dirname, join } from "node:path"
 import { PassThrough } from "node:stream"
@@ -165,7 +165,23 @@ describe("the sandbox", () => {
       assert.match(broken.ending.message ?? "", /Move it away to begin with an empty sandbox/)
       const nowhere = yield* play("", { sandbox: { dataDir: join(dataDir, "homeserver.json", "x") } })
       assert.deepInclude(nowhere.ending, { code: 74 })
-      assert.match(nowhere.ending.message ?? "", /Give it a --data-dir that you may write to/)
+      assert.match(
+        nowhere.ending.message ?? "",
+        /is a file and no directory\. Give it a --data-dir that you may write to/
+      )
+      const takesNone = yield* play("", { sandbox: { dataDir: "/proc/x/y" } })
+      assert.match(
+        takesNone.ending.message ?? "",
+        /\/proc\/x cannot be made, since \/proc takes none\. Give it a --data-dir/
+      )
+      // As a lock that this user may not open, whoever runs the test.
+      const locked = join(yield* scratchDirectory(), "locked")
+      mkdirSync(join(locked, "lease.db"), { recursive: true })
+      const shut = yield* play("", { sandbox: { dataDir: locked } })
+      assert.strictEqual(
+        shut.ending.message,
+        `homing: The sandbox cannot keep its state: this user may not write in ${locked}. Give it a --data-dir that you may write to.`
+      )
     }).pipe(Effect.provide(NodeServices.layer)), slow)
 
   it.live("shows warnings, and fails a script that got no answer", () =>
@@ -292,8 +308,10 @@ describe("homing sandbox", () => {
       assert.strictEqual(code, 74)
       assert.match(
         stderr,
-        /^homing: The sandbox cannot keep its state: .*Set TMPDIR to a directory that you may write to\.\n$/
+        /^homing: The sandbox cannot keep its state: .*\/file, the directory for temporary files, .*\. Set TMPDIR to a directory that you may write to\.\n$/
       )
+      const nowhere = yield* homing(["sandbox"], { cwd, env: { TMPDIR: join(cwd, "nowhere") } })
+      assert.match(nowhere.stderr, /\/nowhere, the directory for temporary files, is not there\. Set TMPDIR/)
       assert.strictEqual((yield* homing(["sandbox", "--port", "70000"], { cwd })).code, 64)
     }).pipe(Effect.provide(NodeServices.layer)), slow)
 })

@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { connect } from "node:net"
 import { Homeserver, type HomeserverAnswer, type HomeserverRequest } from "../Homeserver.ts"
 import { largestUpload } from "./Media.ts"
 
@@ -36,7 +37,9 @@ const openDoor: (options: DoorOptions) => Effect.Effect<{ readonly url: string }
     // Made after the socket, thus closed before it: open long polls end first.
     const run = yield* FiberSet.makeRuntime<never>()
     const address = server.address()
-    const url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : port}`
+    const taken = typeof address === "object" && address !== null ? address.port : port
+    yield* knock(taken)
+    const url = `http://127.0.0.1:${taken}`
     server.on("request", (request, response) => {
       if (Number(request.headers["content-length"]) > largestBody) return write(response, tooLarge)
       const chunks: Array<Buffer> = []
@@ -65,6 +68,19 @@ const listen = (server: Server, port: number): Effect.Effect<void, DoorShut> =>
   Effect.callback((resume) => {
     server.once("error", (problem) => resume(Effect.fail(new DoorShut({ port, detail: problem.message }))))
     server.listen(port, "127.0.0.1", () => resume(Effect.void))
+  })
+
+/** Whether somebody listens there. Where loopback is down one can listen on it all the same, and nobody is ever heard. */
+export const knock = (port: number): Effect.Effect<void, DoorShut> =>
+  Effect.callback((resume) => {
+    const socket = connect({ host: "127.0.0.1", port, timeout: 2_000 })
+    const end = (result: Effect.Effect<void, DoorShut>) => {
+      socket.destroy()
+      resume(result)
+    }
+    socket.once("connect", () => end(Effect.void))
+    socket.once("timeout", () => end(Effect.fail(new DoorShut({ port, detail: "nothing gets through to it" }))))
+    socket.once("error", ({ message }) => end(Effect.fail(new DoorShut({ port, detail: message }))))
   })
 
 const close = (server: Server): Effect.Effect<void> =>

@@ -13,7 +13,7 @@ export class NoDoor extends Schema.TaggedError<NoDoor>()("NoDoor", { port: Schem
     if (this.port !== 0 && this.detail.includes("EACCES")) {
       return `Port ${this.port} is not yours to take. Give the sandbox a --port above 1023, or none: it takes any free one.`
     }
-    return `The sandbox needs the loopback network (127.0.0.1) of this machine, and cannot listen on it: ${this.detail}.`
+    return `The sandbox needs the loopback network (127.0.0.1) of this machine, and cannot use it: ${this.detail}.`
   }
 }
 

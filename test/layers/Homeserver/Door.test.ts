@@ -1,7 +1,7 @@
-import { assert, describe, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
 import { Homeserver } from "../../../src/layers/Homeserver.ts"
-import { Door } from "../../../src/layers/Homeserver/Door.ts"
+import { Door, knock } from "../../../src/layers/Homeserver/Door.ts"
 import { FaultEffect, rateLimited } from "../../../src/layers/Homeserver/Faults.ts"
 import { bodies, dig, text } from "./Caller.ts"
 
@@ -105,6 +105,15 @@ layer(world, { excludeTestServices: true })("the door", (it) => {
         stop.abort()
       }))
   })
+})
+
+describe("a door", () => {
+  it.live("is not open where nothing gets through to it", () =>
+    Effect.gen(function*() {
+      const { url } = yield* Effect.scoped(Effect.map(Layer.build(world), Context.get(Door)))
+      const shut = yield* Effect.flip(knock(Number(new URL(url).port)))
+      assert.match(shut.detail, /ECONNREFUSED/)
+    }))
 })
 
 /** Gives the event loop a turn, so that sockets move. */
