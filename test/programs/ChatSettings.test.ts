@@ -63,7 +63,10 @@ describe("the settings of a chat", () => {
       assert.include((yield* bot.chats)[0], { revision: 2, markerRevision: 2 })
       assert.deepInclude(yield* marker, { revision: 2, settings: { backlog: "skip" } })
       assert.include(yield* ask("!settings"), "- `backlog` is `skip` (default `newest`)")
-      assert.include(yield* ask("!set backlog default"), "`backlog` is now `newest` again, the default: of the messages")
+      assert.include(
+        yield* ask("!set backlog default"),
+        "`backlog` is now `newest` again, the default: of the messages"
+      )
       assert.deepInclude(yield* marker, { revision: 3 })
       assert.notProperty(yield* marker, "settings")
     }).pipe(Effect.provide(homeserver)))

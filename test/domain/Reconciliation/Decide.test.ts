@@ -254,6 +254,12 @@ describe("decide: a room that was upgraded", () => {
     ])
   })
 
+  it("hands it over with what was set in it", () => {
+    const settings = { members: "room", kept: { colour: "blue" } } as const
+    const world = { chats: [chat("c1", "a", { settings })], rooms: [old(), next()] }
+    assert.deepStrictEqual(chatsAfter(world).map((_) => _.settings), [settings])
+  })
+
   it("hands it over when the bot has left the old room", () => {
     const world = { chats: [bound], rooms: [old({ membership: "left" }), next()] }
     assert.deepStrictEqual(told(world), ["Moved a->b c1 room_upgraded"])
