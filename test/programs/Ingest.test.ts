@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { text } from "../../src/domain/Message.ts"
 import { ChatManager } from "../../src/layers/ChatManager.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
-import { serverError } from "../../src/layers/Homeserver/Faults.ts"
+import { FaultEffect, serverError } from "../../src/layers/Homeserver/Faults.ts"
 import { Responder } from "../../src/layers/Responder.ts"
 import { Store } from "../../src/layers/Store.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, repliedTo, startBot } from "./World.ts"
@@ -215,6 +215,30 @@ describe("taking in what the server sends", () => {
       const record = yield* Context.get(database, Store).inbox.find(regretted)
       assert.include(record, { state: "ignored", reason: "redacted" })
     }).pipe(Effect.provide(homeserver)))
+
+  for (const behind of [true, false]) {
+    it.effect(`is not misled by a homeserver whose clock is an hour ${behind ? "behind" : "ahead"}`, () =>
+      Effect.gen(function*() {
+        const server = yield* Homeserver
+        const alice = yield* server.as("alice")
+        const database = yield* aDatabase
+        const first = yield* startBot({ database })
+        const room = yield* aChat(alice)
+        yield* answerTo(alice, room, yield* alice.say(room, "in time"))
+        yield* first.stop
+        const missed = yield* alice.say(room, "missed")
+        yield* server.inject({ count: 1000, effect: FaultEffect.ClockSkew({ by: "1 hour", behind }) })
+        yield* startBot({ database, settings: { backlog: "newest" } })
+        yield* answerTo(alice, room, missed)
+        const live = yield* alice.say(room, "live")
+        yield* answerTo(alice, room, live)
+        const answers = (yield* alice.messages(room)).filter((event) => repliedTo(event) !== undefined)
+        assert.deepStrictEqual(answers.map(bodyOf), ["in time", "missed", "live"])
+        const times = answers.map((event) => event.origin_server_ts)
+        assert.isAtLeast(Math.abs((times[2] ?? 0) - (times[0] ?? 0)), 3_500_000, "the server's clock did jump")
+        assert.include(yield* Context.get(database, Store).inbox.find(live), { state: "answered" })
+      }).pipe(Effect.provide(homeserver)))
+  }
 
   it.effect("repeats nothing from a database that was put back to an older state", () =>
     Effect.gen(function*() {

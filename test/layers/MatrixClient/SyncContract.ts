@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Schedule } from "effect"
+import { Deferred, Duration, Effect, Fiber, Schedule, Schema } from "effect"
 import { SyncStalled } from "../../../src/domain/Errors.ts"
 import { SyncToken } from "../../../src/domain/Ids.ts"
 import { FaultEffect } from "../../../src/layers/Homeserver/Faults.ts"
@@ -56,6 +56,29 @@ export const syncContract = <R, E>(name: string, options: ContractOptions<R, E>)
           Effect.gen(function*() {
             const batch = yield* started(SyncToken.make("nothing-of-yours"))
             assert.isUndefined(batch.since)
+            assert.isDefined(yield* (yield* MatrixRooms).view(room))
+          })
+        )
+      }).pipe(withStore))
+
+    it.effect("brings all that came since a cursor that was given under another filter", () =>
+      Effect.gen(function*() {
+        const { otherDevice } = yield* World
+        const account = yield* (yield* World).account("bot")
+        const { alice, room } = yield* roomWith(account)
+        // Of an older Homing, say, that asked for less.
+        const filter = JSON.stringify({ room: { timeline: { types: ["m.other"], limit: 1 } } })
+        const cursor = yield* (yield* otherDevice(account)).request("GET", "/_matrix/client/v3/sync", undefined, {
+          filter
+        })
+          .pipe(Effect.flatMap(Schema.decodeUnknownEffect(Schema.Struct({ next_batch: SyncToken }))))
+        const said = ["one", "two", "three"]
+        for (const body of said) yield* alice.say(room, body)
+        yield* asBot(
+          account,
+          Effect.gen(function*() {
+            const batch = yield* started(cursor.next_batch)
+            assert.deepStrictEqual(bodies(batch, room), said)
             assert.isDefined(yield* (yield* MatrixRooms).view(room))
           })
         )
