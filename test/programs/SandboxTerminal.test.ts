@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { PassThrough } from "node:stream"
 import { Terminal } from "../../src/programs/Sandbox/Terminal.ts"
+import { promptTitle } from "../../src/programs/Sandbox/Words.ts"
 import { Screen } from "./SandboxScreen.ts"
 
 interface At {
@@ -42,6 +43,32 @@ describe("the terminal of the sandbox", () => {
         assert.strictEqual(line, "hello")
       })
     ))
+
+  it.live("breaks what is said between words, and leaves a long one whole", () =>
+    atTerminal(({ screen }) =>
+      Effect.gen(function*() {
+        const terminal = yield* Terminal
+        yield* terminal.said("bot", "one and two and three\n- https://example.org/x and\n\n  four, five")
+        yield* terminal.note("the bot was killed again")
+        assert.deepStrictEqual(screen.lines, [
+          "bot: one and two and",
+          "     three",
+          "     -",
+          "     https://example",
+          ".org/x",
+          "     and",
+          "",
+          "       four, five",
+          "  · the bot was",
+          "    killed again"
+        ])
+      })
+    ))
+
+  it("shows as much of a room's title before the line as leaves room to type", () => {
+    assert.strictEqual(promptTitle("Garden"), "Garden")
+    assert.strictEqual(promptTitle("A very long title of a room that goes on"), "A very long title of a…")
+  })
 
   for (const how of ["type", "paste"] as const) {
     it.live(`does so when that line is longer than the screen is wide (${how})`, () =>

@@ -95,7 +95,8 @@ const helpText = [
   ...Object.entries(commands).map(([name, { summary, usage }]) => `  ${`/${name} ${usage}`.padEnd(18)}${summary}`),
   `  ${"//text".padEnd(18)}Says "/text" to the bot`,
   "",
-  "  Everything else goes to the bot; !help lists what it knows. What you write while it is away waits for it."
+  "  Everything else goes to the bot; !help lists what it knows. What you write while",
+  "  it is away waits for it."
 ].join("\n")
 
 /** Does what a line says: a command of the sandbox is carried out, all else is said in the current room. */

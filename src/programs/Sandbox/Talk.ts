@@ -10,7 +10,7 @@ import { RawEvent } from "../../domain/SyncBatch.ts"
 import { Homeserver } from "../../layers/Homeserver.ts"
 import type { PersonRefused } from "../../layers/Homeserver/Person.ts"
 import { Terminal } from "./Terminal.ts"
-import { printable } from "./Words.ts"
+import { printable, promptTitle } from "./Words.ts"
 
 /** A room that you are in. */
 export interface Room {
@@ -127,7 +127,7 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
 
   const enter = Effect.fnUntraced(function*(room: Pick<Room, "id" | "title">) {
     current = room.id
-    yield* terminal.prompt(room.title)
+    yield* terminal.prompt(promptTitle(room.title))
   })
 
   const open = Effect.fn("Talk.open")(function*(title: string) {

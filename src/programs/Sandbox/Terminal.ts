@@ -9,6 +9,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { createInterface, type Interface } from "node:readline"
 import { styleText } from "node:util"
+import { wrapped } from "./Words.ts"
 
 /** A line as it is typed so far: the ways in which it may go on. */
 export type Completer = (line: string) => ReadonlyArray<string>
@@ -107,6 +108,12 @@ const make = Effect.fnUntraced(function*({ complete, input, interactive, output 
       else output.write(`${text}\n`)
     })
 
+  /** Wrapped on a terminal, and below the beginning of the first line, which `more` columns beyond `indent` stand before. */
+  const inColumns = (text: string, indent: number, more = 0) => {
+    const width = interactive && "columns" in output && typeof output.columns === "number" ? output.columns : Infinity
+    return wrapped(text, width - indent, more).replace(/\n(?=.)/g, `\n${" ".repeat(indent)}`)
+  }
+
   const styled = (style: "bold" | "cyan" | "dim", text: string) => styleText(style, text, { stream: output })
 
   return Terminal.of({
@@ -114,8 +121,8 @@ const make = Effect.fnUntraced(function*({ complete, input, interactive, output 
     lines: Stream.fromQueue(lines),
     left: Deferred.await(left),
     print,
-    said: (who, body) => print(`${styled("cyan", `${who}:`)} ${body.replace(/\n(?=.)/g, "\n     ")}`),
-    note: (text) => print(styled("dim", `  · ${text}`)),
+    said: (who, body) => print(`${styled("cyan", `${who}:`)} ${inColumns(body, 5, who.length + 2 - 5)}`),
+    note: (text) => print(styled("dim", `  · ${inColumns(text, 4)}`)),
     prompt: (title) =>
       Effect.sync(() => {
         if (editing) redraw("", `${styled("bold", title)}> `)

@@ -68,3 +68,25 @@ const longestWarning = 300
 
 /** Other people's words, without what would move the cursor or colour the terminal. */
 export const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]/gu, "")
+
+/**
+ * Broken between words, so that no line takes more than `width` columns, of which `taken` of the first are gone already. A word that is
+ * longer by itself, such as an address, stays whole.
+ */
+export const wrapped = (text: string, width: number, taken = 0): string =>
+  text.split("\n").map((line, index) => wrappedLine(line, width, index === 0 ? taken : 0)).join("\n")
+
+const wrappedLine = (line: string, width: number, taken: number): string => {
+  let room = width - taken
+  return line.split(" ").map((word, index) => {
+    const joint = index === 0 ? "" : word.length + 1 <= room ? " " : "\n"
+    room = (joint === "\n" ? width : room - joint.length) - word.length
+    return joint + word
+  }).join("")
+}
+
+/** The title of a room as it stands before the line that is being typed. */
+export const promptTitle = (title: string): string =>
+  title.length <= longestTitle ? title : `${title.slice(0, longestTitle - 1).trimEnd()}…`
+
+const longestTitle = 24
