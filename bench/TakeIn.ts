@@ -1,5 +1,6 @@
 import { Effect, FileSystem, Layer } from "effect"
 import { RoomId, SyncToken } from "../src/domain/Ids.ts"
+import { AnotherSession } from "../src/layers/AnotherSession.ts"
 import { AppConfig } from "../src/layers/AppConfig.ts"
 import { ChatManager } from "../src/layers/ChatManager.ts"
 import { Homeserver } from "../src/layers/Homeserver.ts"
@@ -43,7 +44,7 @@ const answerOf = (n: number): string =>
   })
 
 const services = (dataDir: string) =>
-  Layer.mergeAll(MatrixClient.layerMemory, ChatManager.layer).pipe(
+  Layer.mergeAll(MatrixClient.layerMemory, ChatManager.layer, AnotherSession.layer).pipe(
     Layer.provideMerge(Layer.effect(Store, openDataDir(dataDir))),
     Layer.provideMerge(AppConfig.layerTest()),
     Layer.provideMerge(Homeserver.layer({ users: [{ name: "bot", password: "password" }] }))

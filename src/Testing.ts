@@ -12,6 +12,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { EventId, RoomId } from "./domain/Ids.ts"
 import type { RawEvent } from "./domain/SyncBatch.ts"
+import { AnotherSession } from "./layers/AnotherSession.ts"
 import { AppConfig, type Settings } from "./layers/AppConfig.ts"
 import { ChatManager } from "./layers/ChatManager.ts"
 import { DiagnosticLimit } from "./layers/DiagnosticLimit.ts"
@@ -69,6 +70,7 @@ export const startBot = Effect.fn("startBot")(function*({ responder, settings }:
     MatrixClient.layerMemory,
     ChatManager.layer,
     DiagnosticLimit.layer,
+    AnotherSession.layer,
     Health.layer,
     responder
   ).pipe(

@@ -111,6 +111,23 @@ const questionOf = (event: RawEvent): EventId | undefined => {
 }
 
 /**
+ * Answers that came while the bot runs and that are its account's, but not this session's: the server gives an event its transaction id
+ * only for the session that sent it (Client-Server API, "Transaction identifiers"). Old ones prove nothing: servers forget those ids.
+ */
+export const answersWithoutTransaction = (
+  { initial, timelines }: SyncBatch,
+  self: UserId
+): ReadonlyArray<{ readonly roomId: RoomId; readonly eventId: EventId }> =>
+  initial
+    ? []
+    : timelines.flatMap(({ events, roomId }) =>
+      events.filter((event) =>
+        event.sender === self && questionOf(event) !== undefined &&
+        Option.isNone(readTransactionId(event.unsigned?.["transaction_id"]))
+      ).map((event) => ({ roomId, eventId: event.event_id }))
+    )
+
+/**
  * The bot was invited, or came uninvited: what stands before was said among others. Its join after an invite, and a new name or
  * picture of it, are events of the same kind: `prev_content` tells.
  */

@@ -1,10 +1,18 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { type Arrivals, arrivalsOf, type Arrived, settledUpTo, skippedBacklog } from "../domain/Arrival.ts"
+import {
+  answersWithoutTransaction,
+  type Arrivals,
+  arrivalsOf,
+  type Arrived,
+  settledUpTo,
+  skippedBacklog
+} from "../domain/Arrival.ts"
 import { noSettings, rulesOf } from "../domain/ChatSettings.ts"
 import { afterFailure } from "../domain/Delivery.ts"
 import type { EventId, RoomId, SyncToken, UserId } from "../domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../domain/SyncBatch.ts"
+import { AnotherSession } from "../layers/AnotherSession.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { type InboxRow, Store } from "../layers/Store.ts"
@@ -55,6 +63,9 @@ export const ingest = Effect.fn("ingest")(function*(
   })
   if (batch.unreadable > 0) {
     yield* Effect.logWarning("sync_events_unreadable").pipe(Effect.annotateLogs({ count: batch.unreadable }))
+  }
+  for (const { eventId, roomId } of answersWithoutTransaction(batch, self)) {
+    if (!(yield* store.outbox.hasSent(eventId))) yield* (yield* AnotherSession).answers(roomId, eventId)
   }
   // The initial batch was reconciled as a whole, inside the gate.
   if (!batch.initial) {

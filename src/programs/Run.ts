@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { AnotherSession } from "../layers/AnotherSession.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { DiagnosticLimit } from "../layers/DiagnosticLimit.ts"
 import * as MatrixClient from "../layers/MatrixClient.ts"
@@ -8,9 +9,10 @@ import { Store } from "../layers/Store.ts"
 import { main } from "./Main.ts"
 
 /** The services below the main program. The store comes first: nobody signs in before the lease is held. */
-const services = Layer.mergeAll(MatrixClient.layer, ChatManager.layer, DiagnosticLimit.layer).pipe(
-  Layer.provideMerge(Store.layer)
-)
+const services = Layer.mergeAll(MatrixClient.layer, ChatManager.layer, DiagnosticLimit.layer, AnotherSession.layer)
+  .pipe(
+    Layer.provideMerge(Store.layer)
+  )
 
 /** The main program on its real layers. Needs the configuration, and the health to report to. */
 export const run = (responder: Layer.Layer<Responder>) => main.pipe(Effect.provide(Layer.merge(services, responder)))

@@ -1,5 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { arrivalsOf, type Backlog, settledUpTo, skippedBacklog } from "../../src/domain/Arrival.ts"
+import {
+  answersWithoutTransaction,
+  arrivalsOf,
+  type Backlog,
+  settledUpTo,
+  skippedBacklog
+} from "../../src/domain/Arrival.ts"
 import { EventId, RoomId, SyncToken, TransactionId, UserId } from "../../src/domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../../src/domain/SyncBatch.ts"
 
@@ -210,5 +216,16 @@ describe("without a cursor", () => {
       ...odd.map((relation, i) => event(`$odd${i}`, self, { "m.relates_to": relation }))
     ]
     assert.isUndefined(settledUpTo(events, self))
+  })
+})
+
+describe("an answer of another session", () => {
+  it("is one that comes while the bot runs, and without a transaction id", () => {
+    const sent = { ...answer("$3", "$1"), unsigned: { transaction_id: "t1" } }
+    const events = [event("$1", alice), answer("$2", "$1"), sent, event("$4", self), answer("$5", "$1")]
+    const found = (given: SyncBatch) => answersWithoutTransaction(given, self).map(({ eventId }) => eventId)
+    assert.deepStrictEqual(found(batch(events)), ["$2", "$5"])
+    assert.deepStrictEqual(found(batch(events, { initial: true })), [])
+    assert.deepStrictEqual(found(batch([{ ...answer("$2", "$1"), sender: alice }])), [])
   })
 })

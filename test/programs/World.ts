@@ -1,6 +1,7 @@
 import { Context, Effect, Fiber, Layer, Logger, References, type Scope } from "effect"
 import type { Chat } from "../../src/domain/Chat.ts"
 import type { RawEvent } from "../../src/domain/SyncBatch.ts"
+import { AnotherSession } from "../../src/layers/AnotherSession.ts"
 import { AppConfig, type Settings } from "../../src/layers/AppConfig.ts"
 import { ChatManager } from "../../src/layers/ChatManager.ts"
 import { DiagnosticLimit } from "../../src/layers/DiagnosticLimit.ts"
@@ -61,6 +62,7 @@ export const startBot = Effect.fn("startBot")(function*(options: {
     MatrixClient.layerMemory,
     options.chatManager ?? ChatManager.layer,
     DiagnosticLimit.layer,
+    AnotherSession.layer,
     Layer.succeedContext(health),
     options.responder ?? Responder.layerEcho
   ).pipe(
