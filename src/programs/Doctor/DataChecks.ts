@@ -78,11 +78,15 @@ export const checkStore = Effect.fn("Doctor.checkStore")(function*(runner: Lease
       : warn(
         "inbox",
         `${inbox.failed} messages could not be answered.`,
-        "The log has the reason next to each reference code."
+        "\"homing log\" lists them with their reasons."
       ),
     outbox.dead === 0
       ? ok("outbox", `${outbox.pending} to send, ${outbox.sent} sent.`)
-      : warn("outbox", `${outbox.dead} replies can never be delivered.`, "The log has the reason of each.")
+      : warn(
+        "outbox",
+        `${outbox.dead} replies can never be delivered.`,
+        "\"homing outbox\" lists them with their reasons."
+      )
   ]
   return checks
 })
