@@ -13,6 +13,7 @@ import { readConfig } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { flagName, settingKeys, settingsTable, variableName } from "../layers/AppConfig/SettingsTable.ts"
 import type { Flags } from "../layers/AppConfig/Sources.ts"
+import { chatCommands } from "./ChatCommands.ts"
 import { operatorCommands } from "./OperatorCommands.ts"
 import type { SandboxOptions } from "./Sandbox.ts"
 
@@ -119,6 +120,7 @@ const homing = Command.make("homing").pipe(
     config,
     doctor,
     signOut,
+    ...chatCommands(settingFlags, (flags) => readConfig(given(flags))),
     ...operatorCommands(settingFlags, (flags) => readConfig(given(flags)))
   ])
 )

@@ -87,7 +87,7 @@ export const layer = Layer.succeed(
           headers,
           ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) })
         },
-        { ...signing, deadline: request.deadline ?? signing.deadline }
+        { ...signing, deadline: request.deadline ?? signing.deadline, limit: request.limit ?? signing.limit }
       )
       const text = yield* Effect.promise(() => response.text())
       const now = yield* Clock.currentTimeMillis

@@ -6,8 +6,8 @@ import { Homeserver } from "../Homeserver.ts"
 import * as MemorySync from "./MemorySync.ts"
 import * as Messages from "./Messages.ts"
 import { NoAnswer } from "./NoAnswer.ts"
+import * as PlainRequests from "./PlainRequests.ts"
 import * as Provisioning from "./Provisioning.ts"
-import { failure, make, MatrixRequests } from "./Requests.ts"
 import * as Rooms from "./Rooms.ts"
 import * as Session from "./Session.ts"
 import { SignedIn } from "./SignedIn.ts"
@@ -48,20 +48,6 @@ const transport = Layer.effect(
   })
 )
 
-const requests = Layer.effect(
-  MatrixRequests,
-  Effect.gen(function*() {
-    const signedIn = yield* SignedIn
-    const { send } = yield* Transport
-    return MatrixRequests.of(make(Effect.fnUntraced(function*(request) {
-      const { accessToken, session } = yield* signedIn.credentials
-      return yield* send({ ...request, homeserverUrl: session.homeserverUrl, accessToken }).pipe(
-        Effect.mapError(({ detail }) => failure(request.name, { _tag: "Unreachable", detail }, detail))
-      )
-    })))
-  })
-)
-
 /** Straight into the model of a homeserver: no HTTP, no SDK, and time by Effect's clock. */
 export const layer = Layer.mergeAll(
   Session.layer,
@@ -70,6 +56,6 @@ export const layer = Layer.mergeAll(
   Provisioning.layer,
   MemorySync.layer
 ).pipe(
-  Layer.provide(requests),
+  Layer.provide(PlainRequests.layer),
   Layer.provide([SignedIn.layer, Rooms.LatestView.layer, transport])
 )

@@ -19,5 +19,7 @@ export class Transport extends Context.Service<Transport, {
     readonly accessToken?: Redacted.Redacted
     /** Longer than the usual 30 s, for a long poll. */
     readonly deadline?: Duration.Duration
+    /** Bytes that the answer may have, where the usual 16 MiB are too few. */
+    readonly limit?: number
   }): Effect.Effect<RawAnswer, NoAnswer>
 }>()("homing/MatrixClient/Transport") {}

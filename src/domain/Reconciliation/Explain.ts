@@ -1,0 +1,103 @@
+import { codeSpan } from "../CodeSpan.ts"
+import { plural } from "../Plural.ts"
+import type { Outcome, ReconciliationReport } from "../Reconciliation.ts"
+
+/** An outcome as a person reads it. */
+export interface Explanation {
+  /** A clause, without the ids that stand beside it. */
+  readonly what: string
+  /** What somebody types, or does, that settles it; undefined where nothing is to be done. */
+  readonly settledBy: string | undefined
+}
+
+type Reason = Outcome["reason"]
+
+/** `register` is how the command is typed, such as `!register`. */
+type Words = readonly [what: string, settledBy?: (register: string) => string]
+
+const inRoom = (register: string) => `type ${register} in this room`
+const newChat = (register: string) => `type ${register} in this room: it then shows a chat of its own`
+const keepLocal = (register: string) => `type ${register} in this room: the marker is then written from the chat here`
+const inviteAgain = () => "invite the bot to the room again"
+
+const words: { readonly [R in Reason]: Words } = {
+  agrees: ["chat and marker agree"],
+  marker_missing: ["the room has no marker; the bot writes it after its start"],
+  marker_behind: ["the marker is older than the chat; the bot writes it after its start"],
+  marker_not_ours: ["the marker was written by another account or a newer Homing, and is left alone"],
+  still_detached: ["no room shows this chat"],
+  no_local_chat: ["its marker is on the server, and nothing is here"],
+  was_detached: ["the bot is in its room again"],
+  bound_room_gone: ["the bot has left the room of before, and another one has its marker"],
+  marker_newer: ["the marker is newer than the chat here, and wins"],
+  owner_name_changed: ["the owner has another name now"],
+  room_upgraded: ["the room was replaced by another, and the chat follows"],
+  left: ["the bot has left the room; the chat is kept without one", inviteAgain],
+  kicked: ["the bot was kicked; the chat is kept without a room", inviteAgain],
+  banned: ["the bot was banned; the chat is kept without a room", () => "unban the bot and invite it again"],
+  room_gone: ["the server no longer lists the room; the chat is kept without one", inviteAgain],
+  moved_away: ["the chat is shown elsewhere"],
+  requested: ["the chat was taken out of its room on request"],
+  no_marker: ["the room shows no chat", inRoom],
+  space: ["a Space shows no chat"],
+  pending_invite: ["an invite that is still open; the bot answers it after its start"],
+  not_joined: ["the bot is not in the room"],
+  upgraded: ["the room was replaced by one that the bot is in"],
+  detached_on_request: ["its chat was taken out of it on request", newChat],
+  marker_of_another_account: ["its marker was written by another account", newChat],
+  marker_of_another_room: ["its marker was written for another room", newChat],
+  newer_marker_version: ["its marker was written by a newer Homing", () => "update Homing"],
+  malformed_marker: ["its marker makes no sense", newChat],
+  two_rooms_one_chat: ["it claims a chat that another room shows", newChat],
+  one_room_two_chats: ["its marker names another chat than the one that it shows here", keepLocal],
+  owner_disagrees: ["its marker names another owner than the chat has here", keepLocal]
+}
+
+/** What an outcome means, and the one thing that settles it, if there is one. `prefix` is what a command begins with. */
+export const explain = (outcome: Outcome, prefix: string): Explanation => {
+  const [what, settledBy] = words[outcome.reason]
+  const ownChat = outcome._tag === "Conflict" && outcome.chatId === null ? newChat : settledBy
+  return { what, settledBy: ownChat?.(`${prefix}register`) }
+}
+
+/** Conflicts first, then what was changed, then what was passed over. */
+const weight = ({ _tag }: Outcome): number => _tag === "Conflict" ? 0 : _tag === "Skipped" ? 2 : _tag === "Unchanged" ? 3 : 1
+
+/** The outcomes in the order in which a person wants to see them. */
+export const mostUrgentFirst = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<Outcome> =>
+  outcomes.toSorted((a, b) => weight(a) - weight(b))
+
+/** Something was changed here, or somebody has to decide. What was only passed over is no news. */
+export const isNews = ({ conflicts, detached, moved, restored, updated }: ReconciliationReport): boolean =>
+  conflicts + detached + moved + restored + updated > 0
+
+/** Such as `2 restored, 1 conflict`. */
+export const countsOf = (report: ReconciliationReport): string => {
+  const { conflicts, detached, moved, restored, skipped, unchanged, updated } = report
+  const counts = { unchanged, restored, updated, moved, detached, skipped }
+  const found = Object.entries(counts).flatMap(([outcome, count]) => count === 0 ? [] : [`${count} ${outcome}`])
+  if (conflicts > 0) found.push(conflicts === 1 ? "1 conflict" : `${conflicts} conflicts`)
+  return found.length === 0 ? "nothing there" : found.join(", ")
+}
+
+/** What the operators' room is told of a report, in markdown: its news, and what to do about them. */
+export const newsOf = (report: ReconciliationReport, prefix: string): string => {
+  const news = mostUrgentFirst(report.findings.filter(({ _tag }) => _tag !== "Skipped"))
+  const shown = news.slice(0, mostNews).map((outcome) => {
+    const { settledBy, what } = explain(outcome, prefix)
+    const room = outcome.roomId === null ? "" : ` ${codeSpan(outcome.roomId)}`
+    return `- ${outcome._tag.toLowerCase()}${room}: ${what}${settledBy === undefined ? "" : `. To settle it, ${settledBy}`}`
+  })
+  const { conflicts, detached, moved, restored, updated } = report
+  const more = conflicts + detached + moved + restored + updated - shown.length
+  return [
+    `I have started, and compared ${plural(report.rooms, "room")} with ${plural(report.chats, "chat")}: ${countsOf(report)}.`,
+    "",
+    ...shown,
+    ...(more > 0 ? [`- and ${more} more`] : []),
+    "",
+    "`homing reports` tells all of it."
+  ].join("\n")
+}
+
+const mostNews = 10
