@@ -42,14 +42,21 @@ describe("dependencies", () => {
     )
   })
 
-  it("on SQL stand in the store", () => {
-    const rule = "SQL is imported only in src/layers/Store/"
+  it("on SQL stand in the store, and in the IndexedDB of the SDK", () => {
+    const rule = "SQL is imported only in src/layers/Store/ and for the SDK's IndexedDB"
     assert.deepStrictEqual(found("src/layers/ChatManager.ts", `import * as SqlClient from "effect/sql/SqlClient"`), [
       rule
     ])
     assert.deepStrictEqual(found("src/programs/Run.ts", `import { DatabaseSync } from "node:sqlite"`), [rule])
     assert.deepStrictEqual(found("src/programs/Run.ts", `export * from "@effect/sql-sqlite-node"`), [rule])
+    assert.deepStrictEqual(found("src/layers/MatrixClient/SdkRun.ts", `import { DatabaseSync } from "node:sqlite"`), [
+      rule
+    ])
     assert.deepStrictEqual(found("src/layers/Store/Sqlite.ts", `import { DatabaseSync } from "node:sqlite"`), [])
+    assert.deepStrictEqual(
+      found("src/layers/MatrixClient/IndexedDb/SqliteFile.ts", `import { DatabaseSync } from "node:sqlite"`),
+      []
+    )
   })
 
   it("of layers are no programs", () => {
