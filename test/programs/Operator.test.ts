@@ -186,6 +186,12 @@ layer(NodeServices.layer)("beside a bot that runs, the operator", (it) => {
         const { code, stderr } = yield* homing(args, { cwd })
         assert.strictEqual(code, 74)
         assert.match(stderr, /^homing: The database .*homing\.db cannot be used: There is none/)
+        const file = yield* homing(args, { cwd, env: { HOMING_DATA_DIR: "homing.toml" } })
+        assert.strictEqual(file.code, 74)
+        assert.match(
+          file.stderr,
+          /cannot be used: There is none: no bot has run there yet\. Set HOMING_DATA_DIR to the/
+        )
       }
     }), slow)
 

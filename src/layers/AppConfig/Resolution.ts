@@ -131,6 +131,6 @@ const display = (value: Settings[SettingKey]): string | undefined => {
   if (Redacted.isRedacted(value)) return "<redacted>"
   if (Duration.isDuration(value)) return Duration.format(value)
   if (value instanceof URL) return value.href
-  if (typeof value === "string" || typeof value === "number") return String(value)
+  if (typeof value !== "object") return String(value)
   return value.length === 0 ? undefined : value.join(" ")
 }

@@ -10,6 +10,7 @@ import type { BackedUp, Restored } from "../Store.ts"
 import { ownFile } from "./Database.ts"
 import { noDataDir, storeFailure } from "./Failures.ts"
 import { takeLease } from "./Lease.ts"
+import { presentDatabase } from "./Live.ts"
 import { migrations } from "./Migrations.ts"
 
 /** The database that every backup has. */
@@ -60,11 +61,8 @@ const openReadOnly = Effect.fnUntraced(function*(path: string) {
 /** Copies every database of `dataDir`, each as it stands at one moment, also while a bot runs on it. */
 export const backUp = Effect.fn("Store.backUp")(function*(dataDir: string, dir: string) {
   const time = yield* stamp
-  const sources = yield* attempt(dataDir, () => Fs.existsSync(dataDir) ? databasesIn(dataDir) : [])
-  if (!sources.includes(main)) {
-    const detail = `There is none. Set HOMING_DATA_DIR to the directory that the bot runs on.`
-    return yield* problem(Path.join(dataDir, main), "failed", detail)
-  }
+  yield* presentDatabase(dataDir)
+  const sources = yield* attempt(dataDir, () => databasesIn(dataDir))
   if (isInside(dataDir, dir)) {
     return yield* new BackupRefused({
       detail: `${dir} is in the data directory ${dataDir}, and a backup there is lost together with it`,

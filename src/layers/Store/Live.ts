@@ -6,7 +6,7 @@ import { makeDirectory } from "../MakeDirectory.ts"
 import type { Store } from "../Store.ts"
 import { makeChats } from "./Chats.ts"
 import { type Database, openDatabase } from "./Database.ts"
-import { noDataDir, unavailable } from "./Failures.ts"
+import { noDataDir, storeFailure, unavailable } from "./Failures.ts"
 import { makeInbox } from "./Inbox.ts"
 import { takeLease } from "./Lease.ts"
 import { migrate, migrations, schemaVersion } from "./Migrations.ts"
@@ -41,19 +41,27 @@ export const openDataDir = Effect.fn("Store.openDataDir")(function*(dataDir: str
   return yield* openStore(Path.join(dataDir, "homing.db"))
 })
 
-/** The path of a database that is there. Opening it in any other case would make an empty one. */
-const present = (dataDir: string) =>
-  Effect.suspend(() => {
-    const path = Path.join(dataDir, "homing.db")
-    const detail = "There is none: no bot has run there yet. Set HOMING_DATA_DIR to the directory that the bot runs on."
-    return Fs.existsSync(path)
-      ? Effect.succeed(path)
-      : Effect.fail(new StoreUnavailable({ path, problem: "failed", detail }))
-  })
+/**
+ * The path of a database that is there: opening it in any other case would make an empty one. A directory that this user may not look into
+ * is told from one where there is none.
+ */
+export const presentDatabase = (dataDir: string): Effect.Effect<string, StoreUnavailable> => {
+  const path = Path.join(dataDir, "homing.db")
+  return Effect.try({
+    try: () => Fs.statSync(path, { throwIfNoEntry: false }) !== undefined,
+    catch: storeFailure(path)
+  }).pipe(
+    Effect.flatMap((there) =>
+      there ? Effect.succeed(path) : new StoreUnavailable({ path, problem: "failed", detail: none })
+    )
+  )
+}
+
+const none = "There is none: no bot has run there yet. Set HOMING_DATA_DIR to the directory that the bot runs on."
 
 /** The database of a data directory as it stands, for looking only: takes no lease and changes no schema. */
 export const readDataDir = Effect.fn("Store.readDataDir")(function*(dataDir: string) {
-  const db = yield* openDatabase(yield* present(dataDir))
+  const db = yield* openDatabase(yield* presentDatabase(dataDir))
   yield* schemaVersion(db)
   yield* db.run(db.sql`PRAGMA query_only = ON`)
   return makeStore(db)
@@ -64,7 +72,7 @@ export const readDataDir = Effect.fn("Store.readDataDir")(function*(dataDir: str
  * other. Changes no schema, which a bot that runs would not expect.
  */
 export const changeDataDir = Effect.fn("Store.changeDataDir")(function*(dataDir: string) {
-  const path = yield* present(dataDir)
+  const path = yield* presentDatabase(dataDir)
   const db = yield* openDatabase(path)
   const version = yield* schemaVersion(db)
   if (version < migrations.length) {

@@ -126,6 +126,16 @@ describe("a database that cannot be used", () => {
       }
     }))
 
+  it.effect("tells one that may not be looked into from one where no bot has run", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* temporaryDirectory
+      const nothing = yield* Effect.flip(readDataDir(dataDir))
+      assert.include(nothing.message, "no bot has run there yet")
+      // For root there is nothing that may not be looked into: a name that is too long stands for it.
+      const hidden = yield* Effect.flip(readDataDir(join(dataDir, "x".repeat(300))))
+      assert.notInclude(hidden.message, "no bot has run there yet")
+    }))
+
   it.effect("makes every directory on the way for its owner alone", () =>
     Effect.gen(function*() {
       const dir = yield* temporaryDirectory
