@@ -2,6 +2,7 @@
 //
 //   node scripts/ensure-installed.mjs                 what it takes to run, test and check
 //   node scripts/ensure-installed.mjs --without-dev   what it takes to run
+//   node scripts/ensure-installed.mjs --check-place   whether Homing can run where it stands (from "postinstall")
 //   node scripts/ensure-installed.mjs --stamp         notes that an install just ended well (from "postinstall")
 //
 // It runs before anything is installed, on the Node of the machine: plain JavaScript, Node 18 and newer, no dependencies.
@@ -65,6 +66,16 @@ const install = (withDev) =>
 const fail = (what, remedies) => {
   console.error(`\n${what}\n${remedies.map((remedy) => `  - ${remedy}`).join("\n")}`)
   process.exit(1)
+}
+
+if (process.argv.includes("--check-place")) {
+  if (root.split(/[\\/]/).includes("node_modules")) {
+    fail("Homing cannot run from inside node_modules: it is TypeScript, which Node runs everywhere but there.", [
+      "Clone it beside your project, run \"npm ci\" in the clone, and depend on \"file:../homing\": npm makes a link of that.",
+      "docs/testing.md has the steps."
+    ])
+  }
+  process.exit(0)
 }
 
 if (process.argv.includes("--stamp")) {
