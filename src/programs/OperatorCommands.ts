@@ -65,7 +65,11 @@ export const operatorCommands = <E, R>(
     Effect.gen(function*() {
       const { showLog } = yield* Effect.promise(() => import("./ShowLog.ts"))
       yield* showLog(yield* read(settings), { json, limit })
-    })).pipe(Command.withDescription("Show recent reconciliations, unanswered messages and gaps"))
+    })).pipe(
+      Command.withDescription(
+        "Show recent reconciliations, messages without an answer, answers that could not be delivered, and gaps"
+      )
+    )
 
   const backup = Command.make("backup", {
     settings,
