@@ -7,7 +7,7 @@ import type * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import type { Backlog } from "../domain/Arrival.ts"
 import { ConfigInvalid } from "../domain/Errors.ts"
-import { type ServerName, UserId } from "../domain/Ids.ts"
+import { type RoomId, type ServerName, UserId } from "../domain/Ids.ts"
 import { type ConfigReport, hidesDirectory, resolve } from "./AppConfig/Resolution.ts"
 import type { Surroundings } from "./AppConfig/SettingsTable.ts"
 import { type Flags, readSources } from "./AppConfig/Sources.ts"
@@ -41,6 +41,8 @@ export interface Settings {
   readonly catchUpLimit: number
   /** How long answering one message may take. */
   readonly handlerTimeout: Duration.Duration
+  /** The room of the operators, which is told the news of a start; undefined tells nobody. */
+  readonly adminRoom: RoomId | undefined
   /** Port of `/healthz` and `/readyz` on loopback; undefined serves none. */
   readonly statusPort: number | undefined
 }
@@ -95,5 +97,6 @@ const testSettings: Settings = {
   backlog: "answer",
   catchUpLimit: 2_000,
   handlerTimeout: Duration.minutes(5),
+  adminRoom: undefined,
   statusPort: undefined
 }

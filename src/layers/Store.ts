@@ -212,6 +212,14 @@ export class Store extends Context.Service<Store, {
 
   readonly outbox: {
     readonly pendingRooms: Stored<ReadonlyArray<RoomId>>
+    /**
+     * Puts a message behind what waits that answers nobody. `about` names what it tells of, as an event id names a question; a message
+     * whose transaction id or `about` is known is not put there again.
+     */
+    announce(
+      message: OutgoingMessage,
+      by: { readonly about: string; readonly sender: UserId }
+    ): Stored<void>
     /** The next message to send to a room, in order. Only reads: an attempt with the same transaction id can be repeated. */
     next(room: RoomId): Stored<OutboxRow | undefined>
     sent(transactionId: TransactionId, event: EventId): Stored<void>

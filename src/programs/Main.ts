@@ -3,8 +3,9 @@ import { Health } from "../layers/Health.ts"
 import { MatrixSession } from "../layers/MatrixClient.ts"
 import { openOutbox } from "./Deliver.ts"
 import { openInbox } from "./HandleInbox.ts"
-import { logReport, reconcileAll } from "./Reconcile.ts"
+import { logReport } from "./Reconcile.ts"
 import { answerPeople, initialSync } from "./SyncLoop.ts"
+import { reconcileAtStart } from "./TellAdmins.ts"
 
 /**
  * The main program: authenticate, initial sync, reconcile, log, sync loop. It finds its way back into every chat before it
@@ -25,7 +26,7 @@ export const main = Effect.gen(function*() {
   // From here to the loop the client is held: no second request goes out before reconciliation has ended.
   yield* initialSync
   yield* health.set({ phase: "reconciling" })
-  const report = yield* reconcileAll()
+  const report = yield* reconcileAtStart()
   yield* logReport(report)
 
   yield* Effect.addFinalizer(() => health.set({ phase: "stopping" }))

@@ -68,7 +68,9 @@ const rendered = (chats: ReadonlyArray<ListedChat>, hidden: number): string => {
   const archived = hidden === 0
     ? []
     : [`${plural(hidden, "archived chat")} ${hidden === 1 ? "is" : "are"} not shown: add --archived.`]
-  if (chats.length === 0) return [hidden === 0 ? "There are no chats." : "There are no open chats.", ...archived].join("\n")
+  if (chats.length === 0) {
+    return [hidden === 0 ? "There are no chats." : "There are no open chats.", ...archived].join("\n")
+  }
   const table = columns(
     ["TITLE", "OWNER", "ROOM", "STATE", "LAST MESSAGE"],
     chats.map((chat) => [

@@ -61,7 +61,8 @@ export const explain = (outcome: Outcome, prefix: string): Explanation => {
 }
 
 /** Conflicts first, then what was changed, then what was passed over. */
-const weight = ({ _tag }: Outcome): number => _tag === "Conflict" ? 0 : _tag === "Skipped" ? 2 : _tag === "Unchanged" ? 3 : 1
+const weight = ({ _tag }: Outcome): number =>
+  _tag === "Conflict" ? 0 : _tag === "Skipped" ? 2 : _tag === "Unchanged" ? 3 : 1
 
 /** The outcomes in the order in which a person wants to see them. */
 export const mostUrgentFirst = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<Outcome> =>
@@ -70,6 +71,19 @@ export const mostUrgentFirst = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray
 /** Something was changed here, or somebody has to decide. What was only passed over is no news. */
 export const isNews = ({ conflicts, detached, moved, restored, updated }: ReconciliationReport): boolean =>
   conflicts + detached + moved + restored + updated > 0
+
+/**
+ * What the news of a report is called: a change by when it was made, for it may happen again. Conflicts alone by what they are, so that
+ * a bot that is started again and again tells of them once.
+ */
+export const newsKeyOf = (report: ReconciliationReport): string => {
+  const { conflicts, detached, findings, moved, restored, startedAt, updated } = report
+  if (detached + moved + restored + updated > 0) return `report.${startedAt}`
+  const told = findings.flatMap((outcome) =>
+    outcome._tag === "Conflict" ? [`${outcome.reason} ${outcome.roomId} ${outcome.chatId} ${outcome.claimed}`] : []
+  )
+  return `conflicts.${conflicts}.${told.join(".")}`
+}
 
 /** Such as `2 restored, 1 conflict`. */
 export const countsOf = (report: ReconciliationReport): string => {
@@ -86,12 +100,16 @@ export const newsOf = (report: ReconciliationReport, prefix: string): string => 
   const shown = news.slice(0, mostNews).map((outcome) => {
     const { settledBy, what } = explain(outcome, prefix)
     const room = outcome.roomId === null ? "" : ` ${codeSpan(outcome.roomId)}`
-    return `- ${outcome._tag.toLowerCase()}${room}: ${what}${settledBy === undefined ? "" : `. To settle it, ${settledBy}`}`
+    return `- ${outcome._tag.toLowerCase()}${room}: ${what}${
+      settledBy === undefined ? "" : `. To settle it, ${settledBy}`
+    }`
   })
   const { conflicts, detached, moved, restored, updated } = report
   const more = conflicts + detached + moved + restored + updated - shown.length
   return [
-    `I have started, and compared ${plural(report.rooms, "room")} with ${plural(report.chats, "chat")}: ${countsOf(report)}.`,
+    `I have started, and compared ${plural(report.rooms, "room")} with ${plural(report.chats, "chat")}: ${
+      countsOf(report)
+    }.`,
     "",
     ...shown,
     ...(more > 0 ? [`- and ${more} more`] : []),

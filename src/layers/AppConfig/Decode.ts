@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as NodePath from "node:path"
 import type { Backlog } from "../../domain/Arrival.ts"
-import { ServerName, UserId } from "../../domain/Ids.ts"
+import { RoomId, ServerName, UserId } from "../../domain/Ids.ts"
 import type { Settings } from "../AppConfig.ts"
 import type { Surroundings } from "./SettingsTable.ts"
 
@@ -31,6 +31,7 @@ const aUserId = schema(UserId, "a user id such as @bot:example.org")
 const aServerName = schema(ServerName, "a server name such as example.org")
 
 export const userId = optional(aUserId)
+export const roomId = optional(schema(RoomId, "a room id such as !abc:example.org (not an alias)"))
 export const serverName = optional(aServerName)
 export const userIds = list(aUserId)
 export const serverNames = list((text): Decoded<ServerName | "*"> =>

@@ -36,7 +36,9 @@ const make = Effect.gen(function*() {
     if (refusal?.reason._tag === "UnknownToken") {
       return yield* sessionEnded(session, refusal.reason.softLogout, settings)
     }
-    if (refusal !== undefined) return yield* new NoAnswer({ detail: `${name} gives HTTP ${answer.status}.`, final: true })
+    if (refusal !== undefined) {
+      return yield* new NoAnswer({ detail: `${name} gives HTTP ${answer.status}.`, final: true })
+    }
     return answer.body
   })
 

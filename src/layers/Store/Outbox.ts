@@ -1,7 +1,8 @@
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { EventId, RoomId, TransactionId } from "../../domain/Ids.ts"
+import { EventId, RoomId, TransactionId, type UserId } from "../../domain/Ids.ts"
 import type { OutgoingMessage } from "../../domain/Message.ts"
 import type { OutboxRecord, OutboxRow, Store } from "../Store.ts"
 import { allRows, type Database, decoderOf, firstRow } from "./Database.ts"
@@ -35,6 +36,8 @@ const Record = Schema.Struct({
 const Room = Schema.Struct({ room_id: RoomId })
 const Count = Schema.Struct({ state: State, rows: Schema.Int })
 const Found = Schema.Struct({ found: Schema.Int })
+const Seq = Schema.Struct({ seq: Schema.Int })
+const decodeSeq = decoderOf(Schema.UndefinedOr(Seq))
 
 // --- parts of other transactions
 
@@ -51,6 +54,24 @@ export const enqueue = (statements: Statements, inboxSeq: number, replies: Reado
       inboxSeq
     )
   }
+}
+
+/** What the bot says of itself is an answer to a row of its own, which was never anybody's message: `kind` tells it from those. */
+const announce = (
+  statements: Statements,
+  message: OutgoingMessage,
+  { about, now, sender }: { readonly about: string; readonly sender: UserId; readonly now: number }
+): void => {
+  const row = decodeSeq(statements.get(
+    `INSERT INTO inbox (key, kind, room_id, sender, provenance, state, attempts, received_at, settled_at)
+      VALUES (?, 'announcement', ?, ?, 'live', 'answered', 0, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING seq`,
+    about,
+    message.roomId,
+    sender,
+    now,
+    now
+  ))
+  if (row !== undefined) enqueue(statements, row.seq, [message])
 }
 
 /**
@@ -82,6 +103,11 @@ export const makeOutbox = (db: Database): Store["Service"]["outbox"] => {
       Room,
       sql`SELECT room_id FROM outbox WHERE state = 'pending' GROUP BY room_id ORDER BY min(position)`
     ).pipe(Effect.map((rows) => rows.map((row) => row.room_id)), Effect.withSpan("Store.outbox.pendingRooms")),
+
+    announce: Effect.fn("Store.outbox.announce")(function*(message, { about, sender }) {
+      const now = yield* Clock.currentTimeMillis
+      yield* db.atomic("Store.outbox.announce", (statements) => announce(statements, message, { about, sender, now }))
+    }),
 
     next: (room) =>
       db.once("Store.outbox.next", (statements): OutboxRow | undefined => {
