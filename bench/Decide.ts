@@ -35,6 +35,8 @@ const rooms = chats.map((chat, i): ServerRoom => ({
   marker: markerOf(account, chat),
   tombstone: undefined,
   predecessor: undefined,
+  origin: undefined,
+  children: new Set(),
   members: new Map([account, owner].map((user) => [user, { membership: "join", displayName: undefined }]))
 }))
 

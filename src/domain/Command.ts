@@ -10,6 +10,7 @@ export type Command =
   | { readonly _tag: "Help"; readonly topic: string | undefined }
   /** `archived`: those that are archived too. Pages count from 1. */
   | { readonly _tag: "Chats"; readonly archived: boolean; readonly page: number }
+  | { readonly _tag: "New"; readonly title: string | undefined }
   | { readonly _tag: "Rename"; readonly title: string }
   | { readonly _tag: "Archive" }
   | { readonly _tag: "Unarchive" }
@@ -63,6 +64,16 @@ const specs: Readonly<Record<CommandName, CommandSpec>> = {
     example: "all 2",
     effect: () => "shows the second page of all your chats",
     read: (typed) => readPage(typed)
+  },
+  new: {
+    usage: "[title]",
+    summary: "Opens a new chat in a room of its own, listed in your Space.",
+    example: "\"Plans for the garden\"",
+    effect: () => "makes a room of this name and invites you to it",
+    read: (typed) => {
+      const title = readTitle(typed)
+      return title._tag === "Problem" ? title.problem : { _tag: "New", title: title.title || undefined }
+    }
   },
   rename: {
     usage: "<title>",

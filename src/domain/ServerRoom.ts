@@ -1,4 +1,5 @@
 import type { RoomId, UserId } from "./Ids.ts"
+import type { Origin } from "./Origin.ts"
 
 /** How the bot's own account stands to a room. `kicked` is a leave that somebody else sent. */
 export type OwnMembership = "join" | "invite" | "knock" | "left" | "kicked" | "banned"
@@ -22,6 +23,10 @@ export interface ServerRoom {
   readonly tombstone: Tombstone | undefined
   /** The room that this one replaced, as its create event says. */
   readonly predecessor: RoomId | undefined
+  /** What this account made the room for; undefined for rooms that others made, whatever those say. */
+  readonly origin: Origin | undefined
+  /** Of a Space: the rooms that it lists, and those that it ever listed (`m.space.child`). */
+  readonly children: ReadonlySet<RoomId>
   /** Joined and invited members, the bot included. Empty when the bot is not in the room. */
   readonly members: ReadonlyMap<UserId, RoomMember>
 }

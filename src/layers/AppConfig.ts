@@ -41,6 +41,8 @@ export interface Settings {
   readonly catchUpLimit: number
   /** How long answering one message may take. */
   readonly handlerTimeout: Duration.Duration
+  /** Whether the rooms that the bot makes for new chats are encrypted. */
+  readonly encryptNewRooms: boolean
   /** The room of the operators, which is told the news of a start; undefined tells nobody. */
   readonly adminRoom: RoomId | undefined
   /** Port of `/healthz` and `/readyz` on loopback; undefined serves none. */
@@ -97,6 +99,7 @@ const testSettings: Settings = {
   backlog: "answer",
   catchUpLimit: 2_000,
   handlerTimeout: Duration.minutes(5),
+  encryptNewRooms: false,
   adminRoom: undefined,
   statusPort: undefined
 }

@@ -15,8 +15,12 @@ export class ChatManager extends Context.Service<ChatManager, {
   /** The chat that `room` shows to `user`. Fails with `UnregisteredRoom` when there is none. */
   resolve(room: RoomId, user: UserId): Effect.Effect<ChatId, UnregisteredRoom | StoreUnavailable>
   get(chat: ChatId): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
-  /** A new chat of `owner`, shown in `room`. Revision 1, no marker written yet. */
+  /**
+   * A new chat of `owner`, shown in `room`. Revision 1, no marker written yet. Where an `id` is given and there is a chat of that id
+   * already, that one, wherever it is shown.
+   */
   register(options: {
+    readonly id?: ChatId
     readonly room: RoomId
     readonly owner: UserId
     readonly ownerName: string
@@ -69,10 +73,10 @@ const make = Effect.gen(function*() {
       return chat.id
     }),
 
-    register: Effect.fn("ChatManager.register")(function*({ owner, ownerName, room, title }) {
+    register: Effect.fn("ChatManager.register")(function*({ id, owner, ownerName, room, title }) {
       const now = yield* Clock.currentTimeMillis
       const chat = new Chat({
-        id: yield* newChatId,
+        id: id ?? (yield* newChatId),
         owner,
         ownerName: cleanTitle(ownerName) || cleanTitle(owner),
         title: cleanTitle(title),
@@ -83,12 +87,14 @@ const make = Effect.gen(function*() {
         detached: null,
         markerRevision: 0
       })
-      yield* store.transaction(Effect.gen(function*() {
+      return yield* store.transaction(Effect.gen(function*() {
+        const known = id === undefined ? undefined : yield* store.chats.byId(id)
+        if (known !== undefined) return known
         const holder = yield* store.chats.byRoom(room)
         if (holder !== undefined) return yield* new RoomTaken({ room, chat: holder.id })
         yield* store.chats.put(chat)
+        return chat
       }))
-      return chat
     }),
 
     rename: Effect.fn("ChatManager.rename")(function*(id, title) {
@@ -155,7 +161,7 @@ const newestFirst = (a: Chat, b: Chat) => b.createdAt - a.createdAt || (a.id < b
 const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 /** Sixteen characters, so that two databases of one account make no equal ids. Nothing is protected by an id being secret. */
-const newChatId = Effect.map(
+export const newChatId = Effect.map(
   Effect.all(Array.from({ length: 16 }, () => Random.nextIntBetween(0, alphabet.length - 1))),
   (digits) => ChatId.make(digits.map((digit) => alphabet.charAt(digit)).join(""))
 )

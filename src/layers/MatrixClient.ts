@@ -12,6 +12,7 @@ import type {
 import type { DeviceId, EventId, RoomId, SyncToken, UserId } from "../domain/Ids.ts"
 import type { Marker } from "../domain/Marker.ts"
 import type { OutgoingMessage } from "../domain/Message.ts"
+import type { Origin } from "../domain/Origin.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
 import type { RawEvent, SyncBatch } from "../domain/SyncBatch.ts"
 
@@ -46,6 +47,8 @@ export class MatrixRooms extends Context.Service<MatrixRooms, {
   view(room: RoomId): Effect.Effect<ServerRoom | undefined>
   /** One room as it stands on the server now: state and account data, two requests. */
   read(room: RoomId): Effect.Effect<ServerRoom, MatrixFailure>
+  /** The rooms that the account is in now, also those that no sync answer has told of yet. */
+  readonly joined: Effect.Effect<ReadonlyArray<RoomId>, MatrixFailure>
   event(room: RoomId, event: EventId): Effect.Effect<RawEvent, MatrixFailure>
   /**
    * The events between the token `from` (exclusive, newest) and the cursor `to`, newest first, at most `limit`.
@@ -81,11 +84,20 @@ export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
   /** Takes a room that was left out of the account's own list of them. */
   forget(room: RoomId): Effect.Effect<void, MatrixFailure>
   invite(room: RoomId, user: UserId): Effect.Effect<void, MatrixFailure>
+  /**
+   * Creates a private room, or a Space, for the owner that `origin` names, who is invited and has as much power in it as the bot. Asked
+   * twice, it makes two: the homeserver knows no transaction id here. But each has its `origin` in it, to be found by.
+   */
   createRoom(options: {
+    readonly origin: Origin
     readonly name: string
-    readonly invite: ReadonlyArray<UserId>
-    readonly isSpace: boolean
+    readonly topic: string
+    readonly encrypted: boolean
+    /** The Space that it says it belongs to. */
+    readonly space: RoomId | undefined
   }): Effect.Effect<RoomId, MatrixFailure>
+  /** The Space lists the room from now on. Can be done twice. */
+  addToSpace(space: RoomId, room: RoomId): Effect.Effect<void, MatrixFailure>
   /** Writes the marker of a chat into the account data of its room; undefined takes it away. */
   writeMarker(room: RoomId, marker: Marker | undefined): Effect.Effect<void, MatrixFailure>
 }>()("homing/MatrixProvisioning") {}

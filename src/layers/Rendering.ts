@@ -98,10 +98,11 @@ export const answersTo = (
     Effect.map(
       contentOf(reply, {
         "m.mentions": { user_ids: [message.sender] satisfies ReadonlyArray<UserId> },
-        "m.relates_to": relationTo(message.eventId, message.threadRoot)
+        // What is said in another room refers to nothing there.
+        ...(reply.room === undefined ? { "m.relates_to": relationTo(message.eventId, message.threadRoot) } : {})
       }),
       (content): OutgoingMessage => ({
-        roomId: message.roomId,
+        roomId: reply.room ?? message.roomId,
         transactionId: transactionIdOf(message.eventId, part),
         type: "m.room.message",
         content

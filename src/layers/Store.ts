@@ -15,6 +15,7 @@ import type {
   UserId
 } from "../domain/Ids.ts"
 import type { OutgoingMessage, Provenance } from "../domain/Message.ts"
+import type { Origin } from "../domain/Origin.ts"
 import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import type { Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
@@ -116,6 +117,15 @@ export interface OutboxRecord {
   readonly eventId: EventId | undefined
   /** The beginning of its body, until it was sent: then the content is no longer kept. */
   readonly excerpt: string | undefined
+}
+
+/** A room that was asked for, or is about to be. */
+export interface RoomRequest {
+  readonly origin: Origin
+  /** The room that was made for it, when that is known. */
+  readonly roomId: RoomId | undefined
+  /** Everything that belongs to it was done. */
+  readonly done: boolean
 }
 
 /** What `prune` deleted. */
@@ -247,6 +257,15 @@ export class Store extends Context.Service<Store, {
     /** Takes a message out that was not sent; false when there is no such one. */
     drop(transactionId: TransactionId): Stored<boolean>
     readonly counts: Stored<{ readonly pending: number; readonly sent: number; readonly dead: number }>
+  }
+
+  /** What a room is to be made for is kept here before it is asked for. By `requestKey`. */
+  readonly provisioning: {
+    /** Keeps a request, and tells how far it is. One that is known stays as it is. */
+    begin(origin: Origin): Stored<RoomRequest>
+    /** The room is there. What stands in it as its origin counts from now on. */
+    made(origin: Origin, room: RoomId): Stored<void>
+    done(origin: Origin): Stored<void>
   }
 
   /**

@@ -7,6 +7,7 @@ import { ChatManager } from "../layers/ChatManager.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
 import { listChats } from "./Commands/ListChats.ts"
+import { newChat } from "./Commands/NewChat.ts"
 import { notForYou, ownChat } from "./Commands/OwnChat.ts"
 import { changeSetting, showSettings } from "./Commands/Settings.ts"
 import { newerChatText, showsNewerChat, writeMarkerOrLater } from "./Markers.ts"
@@ -24,6 +25,8 @@ export const runCommand = Effect.fn("runCommand")(function*(command: Command, me
       return yield* status
     case "Register":
       return yield* register(message, command.title)
+    case "New":
+      return yield* newChat(message, command.title)
     case "Rename":
       return yield* rename(message, command.title)
     case "Archive":
@@ -86,6 +89,7 @@ const register = Effect.fnUntraced(function*(message: IncomingMessage, title: st
     )]
   }
   const room = yield* (yield* MatrixRooms).view(message.roomId)
+  if (room?.isSpace === true) return [notice("This is a Space: it lists rooms, and shows no chat itself.")]
   if (showsNewerChat(room)) return [notice(newerChatText)]
   const ownerName = room?.members.get(message.sender)?.displayName ?? message.sender
   const chat = yield* chats.register({

@@ -46,7 +46,11 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
     else begun.set(room, next)
     suspects.delete(room)
     yield* logSettled(row, settlement)
-    if (settlement._tag !== "Ignored") yield* outbox.wake(room)
+    if (settlement._tag !== "Ignored") {
+      yield* Effect.forEach(new Set([room, ...settlement.replies.map(({ roomId }) => roomId)]), outbox.wake, {
+        discard: true
+      })
+    }
     return next === undefined ? "idle" as const : "more" as const
   })
 

@@ -8,6 +8,7 @@ import { Health } from "../layers/Health.ts"
 import type { Lanes } from "../layers/Lanes.ts"
 import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
+import { finishRoomsOrWarn } from "./FinishRooms.ts"
 import { ingest, patience } from "./Ingest.ts"
 import { writeOpenMarkers } from "./Markers.ts"
 import { logReport, reconcileAll } from "./Reconcile.ts"
@@ -102,6 +103,7 @@ const takeIn = Effect.fn("takeIn")(function*(
   if (batch.initial) yield* openLanes(lanes)
   yield* Effect.forEach(rooms, lanes.inbox.wake, { discard: true })
   if (batch.initial || batch.reshaped.length > 0) yield* Effect.forkScoped(writeOpenMarkersOrWarn)
+  if (batch.initial) yield* Effect.forkScoped(finishRoomsOrWarn)
 })
 
 const openLanes = Effect.fnUntraced(function*({ inbox, outbox }: RoomLanes) {

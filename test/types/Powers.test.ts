@@ -3,6 +3,7 @@ import type { Effect } from "effect"
 import type { MatrixMessages, MatrixProvisioning, MatrixRooms } from "../../src/layers/MatrixClient.ts"
 import type { runCommand } from "../../src/programs/Commands.ts"
 import type { handleInvite } from "../../src/programs/HandleInvite.ts"
+import type { provisionChat } from "../../src/programs/Provision.ts"
 import type { reconcileAll, reconcileChange, reconcileRoom } from "../../src/programs/Reconcile.ts"
 import type { resolveChat, resolveOpenChat } from "../../src/programs/Resolve.ts"
 
@@ -22,6 +23,7 @@ it("reconciling, repairing and resolving can read rooms, but neither change nor 
 })
 
 it("commands and invites may change rooms", () => {
+  expectTypeOf<MatrixProvisioning>().toExtend<Powers<typeof provisionChat>>()
   expectTypeOf<MatrixProvisioning>().toExtend<Powers<typeof runCommand>>()
   expectTypeOf<MatrixProvisioning>().toExtend<Powers<typeof handleInvite>>()
 })

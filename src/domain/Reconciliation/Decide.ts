@@ -265,7 +265,8 @@ const wordsOf = ({ archived, ownerName, revision, settings, title }: Words): Wor
 const wordsOfMarker = ({ archived, owner_name, revision, settings, title }: Marker): Words => ({
   archived,
   ownerName: owner_name,
-  revision,
+  // Chats begin with the first revision, also those of rooms that have no marker yet.
+  revision: Math.max(1, revision),
   settings: readSettings(settings),
   title
 })

@@ -1,6 +1,7 @@
 import type { Chat } from "../Chat.ts"
 import type { ChatId, RoomId, UserId } from "../Ids.ts"
 import { type Marker, readMarker } from "../Marker.ts"
+import { birthMarker } from "../Origin.ts"
 import type { ServerRoom } from "../ServerRoom.ts"
 import { upgradePaths } from "./Upgrades.ts"
 
@@ -16,7 +17,10 @@ const noteOf = (account: UserId, room: ServerRoom): Note => {
   const reading = readMarker(room.marker)
   switch (reading._tag) {
     case "NoMarker":
-      return { _tag: "None", reason: "no_marker" }
+      // An empty marker was taken away; where there never was one, what the room was made for speaks.
+      return room.marker === undefined && room.origin?.kind === "chat"
+        ? { _tag: "Ours", marker: birthMarker(account, room.roomId, room.origin) }
+        : { _tag: "None", reason: "no_marker" }
     case "Malformed":
       return { _tag: "None", reason: "malformed_marker" }
     case "NewerVersion":

@@ -144,6 +144,11 @@ export const backlog = (text: string): Decoded<Backlog> =>
     ? Result.succeed(text)
     : Result.fail(`${quote(text)} is none of answer, newest and skip`)
 
+export const flag = (text: string): Decoded<boolean> =>
+  text === "true" || text === "false"
+    ? Result.succeed(text === "true")
+    : Result.fail(`${quote(text)} is neither true nor false`)
+
 export const count =
   (bounds: { readonly minimum: number; readonly maximum: number }) => (text: string): Decoded<number> => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN

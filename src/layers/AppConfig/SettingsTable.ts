@@ -98,6 +98,9 @@ export const settingsTable: { readonly [K in SettingKey]: Setting<Settings[K]> }
     Decode.duration({ minimum: "1 second", maximum: "1 day" }),
     { default: "5 minutes" }
   ),
+  encryptNewRooms: setting("Whether the rooms made by !new are encrypted: true or false", "choice", Decode.flag, {
+    default: "false"
+  }),
   adminRoom: setting("Room that is told what a start found, when there is news", "!room:server", Decode.roomId),
   statusPort: setting("Port of /healthz and /readyz on loopback", "port", Decode.port)
 }

@@ -1,13 +1,17 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { RoomId } from "../../domain/Ids.ts"
+import { RoomId, serverOf } from "../../domain/Ids.ts"
 import { markerType } from "../../domain/Marker.ts"
+import { originType } from "../../domain/Origin.ts"
 import { MatrixProvisioning } from "../MatrixClient.ts"
 import { MatrixRequests, Nothing, path } from "./Requests.ts"
 import { SignedIn } from "./SignedIn.ts"
 
 const Created = Schema.Struct({ room_id: RoomId })
+
+/** The one algorithm for rooms (Client-Server API, "m.room.encryption"). */
+const encryption = { algorithm: "m.megolm.v1.aes-sha2" }
 
 const make = Effect.gen(function*() {
   const { request } = yield* MatrixRequests
@@ -42,22 +46,46 @@ const make = Effect.gen(function*() {
         schema: Nothing
       }).pipe(Effect.asVoid),
 
-    createRoom: Effect.fn("MatrixProvisioning.createRoom")(function*({ invite, isSpace, name }) {
+    createRoom: Effect.fn("MatrixProvisioning.createRoom")(function*({ encrypted, name, origin, space, topic }) {
+      const { session } = yield* signedIn.credentials
+      const isSpace = origin.kind === "space"
       const created = yield* request({
-        name: "create room",
+        name: isSpace ? "create space" : "create room",
         method: "POST",
         path: "/createRoom",
         body: {
           name,
-          invite,
-          // Those who are invited have the bot's own power, so that the room is theirs as much.
+          topic,
+          invite: [origin.owner],
+          // Those who are invited have the bot's own power, whatever the room's version calls it, so that the room is theirs.
           preset: "trusted_private_chat",
           visibility: "private",
-          ...(isSpace ? { creation_content: { type: "m.space" } } : {})
+          creation_content: { [originType]: origin, ...(isSpace ? { type: "m.space" } : {}) },
+          // A Space lists rooms; nobody talks in it.
+          ...(isSpace ? { power_level_content_override: { events_default: 100 } } : {}),
+          initial_state: [
+            ...(encrypted ? [{ type: "m.room.encryption", state_key: "", content: encryption }] : []),
+            ...(space === undefined ? [] : [{
+              type: "m.space.parent",
+              state_key: space,
+              content: { canonical: true, via: [serverOf(session.userId)] }
+            }])
+          ]
         },
         schema: Created
       })
       return created.room_id
+    }),
+
+    addToSpace: Effect.fn("MatrixProvisioning.addToSpace")(function*(space, room) {
+      const { session } = yield* signedIn.credentials
+      yield* request({
+        name: "add to space",
+        method: "PUT",
+        path: path`/rooms/${space}/state/m.space.child/${room}`,
+        body: { via: [serverOf(session.userId)] },
+        schema: Nothing
+      })
     }),
 
     writeMarker: Effect.fn("MatrixProvisioning.writeMarker")(function*(room, marker) {

@@ -1,5 +1,6 @@
 import { type RoomId, type UserId } from "../../domain/Ids.ts"
 import { markerType } from "../../domain/Marker.ts"
+import { originType, readOrigin } from "../../domain/Origin.ts"
 import type { OwnMembership, RoomMember, ServerRoom } from "../../domain/ServerRoom.ts"
 import { eventsOf, field, type Json, record, textField } from "./Json.ts"
 import { mayReplaceRoom } from "./PowerLevels.ts"
@@ -20,6 +21,8 @@ export type RoomView = ReadonlyMap<RoomId, KnownRoom>
 
 export const emptyView: RoomView = new Map()
 
+const noRooms: ReadonlySet<RoomId> = new Set()
+
 const unknownRoom = (roomId: RoomId, membership: OwnMembership): KnownRoom => ({
   state: { create: undefined, powerLevels: undefined, tombstone: undefined },
   room: {
@@ -31,6 +34,8 @@ const unknownRoom = (roomId: RoomId, membership: OwnMembership): KnownRoom => ({
     marker: undefined,
     tombstone: undefined,
     predecessor: undefined,
+    origin: undefined,
+    children: noRooms,
     members: new Map()
   }
 })
@@ -41,12 +46,13 @@ const memberOf = (content: Json): RoomMember | undefined => {
   return { membership, displayName: textField(content, "displayname") }
 }
 
-const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>): KnownRoom => {
+const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>, self: UserId): KnownRoom => {
   if (events.length === 0) return known
   let { create, powerLevels, tombstone } = known.state
   let { encrypted, name } = known.room
   // Copied once, when a member really changes: an answer without one shares the map of the last.
   let members: Map<UserId, RoomMember> | undefined
+  let children: Set<RoomId> | undefined
   for (const raw of events) {
     const event = record(raw)
     const content = record(field(event, "content"))
@@ -59,6 +65,10 @@ const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>): KnownRoom
       const member = memberOf(content)
       if (member === undefined) members.delete(stateKey)
       else members.set(stateKey, member)
+    } else if (type === "m.space.child") {
+      if (!isRoomId(stateKey)) continue
+      children ??= new Set(known.room.children)
+      children.add(stateKey)
     } else if (stateKey === "") {
       switch (type) {
         case "m.room.create":
@@ -83,14 +93,16 @@ const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>): KnownRoom
   return derive(known.room, { create, powerLevels, tombstone }, {
     name,
     encrypted,
+    children: children ?? known.room.children,
     members: members ?? known.room.members
-  })
+  }, self)
 }
 
 const derive = (
   room: ServerRoom,
   state: KnownRoom["state"],
-  changed: Pick<ServerRoom, "name" | "encrypted" | "members">
+  changed: Pick<ServerRoom, "name" | "encrypted" | "children" | "members">,
+  self: UserId
 ): KnownRoom => {
   const createContent = field(state.create, "content")
   const predecessor = textField(field(createContent, "predecessor"), "room_id")
@@ -103,6 +115,7 @@ const derive = (
       ...changed,
       isSpace: textField(createContent, "type") === "m.space",
       predecessor: isRoomId(predecessor) ? predecessor : undefined,
+      origin: textField(state.create, "sender") === self ? readOrigin(field(createContent, originType)) : undefined,
       tombstone: isRoomId(successor) && isUserId(replacedBy)
         ? {
           successor,
@@ -141,17 +154,17 @@ export const applySync = (view: RoomView, raw: unknown, self: UserId): RoomView 
   }
   for (const kind of ["invite", "knock"] as const) {
     for (const { raw: section, roomId } of sectionsOf(raw, kind).rooms) {
-      set(roomId, applyState(entered(roomId, kind, view.get(roomId)), eventsOf(field(section, `${kind}_state`))))
+      set(roomId, applyState(entered(roomId, kind, view.get(roomId)), eventsOf(field(section, `${kind}_state`)), self))
     }
   }
   for (const { raw: section, roomId } of sectionsOf(raw, "join").rooms) {
     const before = view.get(roomId)
     const start = before?.room.membership === "join" ? before : entered(roomId, "join", before)
-    set(roomId, applyAccountData(applyState(start, stateOf(section)), eventsOf(field(section, "account_data"))))
+    set(roomId, applyAccountData(applyState(start, stateOf(section), self), eventsOf(field(section, "account_data"))))
   }
   for (const { raw: section, roomId } of sectionsOf(raw, "leave").rooms) {
     const before = view.get(roomId) ?? unknownRoom(roomId, "left")
-    const after = applyAccountData(applyState(before, stateOf(section)), eventsOf(field(section, "account_data")))
+    const after = applyAccountData(applyState(before, stateOf(section), self), eventsOf(field(section, "account_data")))
     set(roomId, withMembership(after, departureOf(section, self)))
   }
   return next ?? view
@@ -167,6 +180,6 @@ export const readRoom = (
   const own = ownMember(state, self)
   const said = textField(field(own, "content"), "membership")
   const membership = said === "join" || said === "invite" || said === "knock" ? said : departureBy(own, self)
-  const known = applyState(unknownRoom(roomId, membership), state)
+  const known = applyState(unknownRoom(roomId, membership), state, self)
   return withMembership({ ...known, room: { ...known.room, marker } }, membership).room
 }

@@ -7,6 +7,7 @@ import { markerType } from "../../domain/Marker.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
 import { MatrixRooms } from "../MatrixClient.ts"
 import { MatrixRequests, path } from "./Requests.ts"
+import { isRoomId } from "./RoomSection.ts"
 import { emptyView, readRoom, type RoomView } from "./RoomView.ts"
 import { SignedIn } from "./SignedIn.ts"
 import { readEvents } from "./SyncResponse.ts"
@@ -19,6 +20,7 @@ export class LatestView extends Context.Service<LatestView, MutableRef.MutableRe
 }
 
 const State = Schema.Array(Schema.Unknown)
+const Joined = Schema.Struct({ joined_rooms: Schema.Array(Schema.String) })
 const Content = Schema.Record(Schema.String, Schema.Unknown)
 const Page = Schema.Struct({ chunk: Schema.Array(Schema.Unknown), end: Schema.optionalKey(Schema.String) })
 
@@ -46,6 +48,11 @@ const make = Effect.gen(function*() {
       ], { concurrency: 2 })
       return readRoom(room, state, marker, session.userId)
     }),
+
+    joined: Effect.map(
+      request({ name: "list joined rooms", method: "GET", path: "/joined_rooms", schema: Joined }),
+      ({ joined_rooms }) => joined_rooms.filter(isRoomId)
+    ),
 
     event: (room, event) =>
       request({ name: "read event", method: "GET", path: path`/rooms/${room}/event/${event}`, schema: RawEvent }),

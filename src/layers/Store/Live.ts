@@ -11,6 +11,7 @@ import { makeInbox } from "./Inbox.ts"
 import { takeLease } from "./Lease.ts"
 import { migrate, migrations, schemaVersion } from "./Migrations.ts"
 import { makeOutbox } from "./Outbox.ts"
+import { makeProvisioning } from "./Provisioning.ts"
 import { makePrune } from "./Prune.ts"
 import { makeReports } from "./Reports.ts"
 import { makeCursor, makeSession } from "./Session.ts"
@@ -24,6 +25,7 @@ export const makeStore = (db: Database): Store["Service"] => ({
   reports: makeReports(db),
   inbox: makeInbox(db),
   outbox: makeOutbox(db),
+  provisioning: makeProvisioning(db),
   prune: makePrune(db)
 })
 

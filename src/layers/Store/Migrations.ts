@@ -105,6 +105,14 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
   ],
   [
     `ALTER TABLE chats ADD COLUMN settings TEXT NOT NULL DEFAULT '{}'`
+  ],
+  [
+    `CREATE TABLE provisioning (
+      key TEXT NOT NULL PRIMARY KEY,
+      origin TEXT NOT NULL,
+      room_id TEXT,
+      done INTEGER NOT NULL
+    )`
   ]
 ]
 

@@ -2,11 +2,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Chat } from "../../domain/Chat.ts"
 import { codeSpan } from "../../domain/CodeSpan.ts"
-import type { RoomId, UserId } from "../../domain/Ids.ts"
+import type { UserId } from "../../domain/Ids.ts"
 import { notice } from "../../domain/Message.ts"
 import { AppConfig } from "../../layers/AppConfig.ts"
 import { ChatManager } from "../../layers/ChatManager.ts"
 import { Store } from "../../layers/Store.ts"
+import { linkTo } from "./RoomLink.ts"
 
 /** More than this nobody reads in one message. */
 const pageLength = 20
@@ -47,8 +48,6 @@ const lineOf = ({ archived, binding, detached, title }: Chat, heardAt: number | 
   `- ${codeSpan(title)}${archived ? " (archived)" : ""}` +
   (binding === null ? ` (no room: ${detached ?? "unbound"})` : ` – [open](${linkTo(binding.roomId)})`) +
   (heardAt === undefined ? "" : `, last message ${ago(now - heardAt)}`)
-
-const linkTo = (room: RoomId): string => `https://matrix.to/#/${encodeURIComponent(room)}`
 
 /** How long ago something was, in milliseconds: as coarse as people say it, and in no time zone. */
 const ago = (millis: number): string => {

@@ -22,6 +22,8 @@ export const room = (name: string, options: Partial<Omit<ServerRoom, "roomId">> 
   marker: undefined,
   tombstone: undefined,
   predecessor: undefined,
+  origin: undefined,
+  children: new Set(),
   members: new Map(),
   ...options
 })

@@ -36,6 +36,8 @@ describe("the view of a room", () => {
       marker: { version: 1 },
       tombstone: undefined,
       predecessor: RoomId.make("!old:hs"),
+      origin: undefined,
+      children: new Set<RoomId>(),
       members: new Map<UserId, RoomMember>([
         [alice, { membership: "join", displayName: "Alice" }],
         [bot, { membership: "join", displayName: undefined }],

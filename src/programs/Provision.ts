@@ -1,0 +1,165 @@
+import * as Effect from "effect/Effect"
+import { afterFailure } from "../domain/Delivery.ts"
+import type { MatrixFailure } from "../domain/Errors.ts"
+import type { RoomId, UserId } from "../domain/Ids.ts"
+import { type ChatOrigin, type Origin, requestKey, roomOfRequest, type SpaceOrigin } from "../domain/Origin.ts"
+import type { ServerRoom } from "../domain/ServerRoom.ts"
+import { AppConfig } from "../layers/AppConfig.ts"
+import { ChatManager } from "../layers/ChatManager.ts"
+import { makeTurns } from "../layers/Lanes.ts"
+import { MatrixProvisioning, MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { Store } from "../layers/Store.ts"
+import { writeMarkerOrLater } from "./Markers.ts"
+
+/** What makes rooms for a person comes one after the other: two at once would make two Spaces. */
+const inTurn = makeTurns<UserId>()
+
+/**
+ * Makes the room of a new chat, and its owner's Space when there is none: kept here -> Space -> room -> chat and marker -> invite ->
+ * listed in the Space.
+ *
+ * Every step can be done again, and does nothing where it was done: ended anywhere and begun anew, also without the database, it comes to
+ * the same room, chat and Space. Waits for a homeserver that is away or wants to be asked later; what it refuses for good fails.
+ */
+export const provisionChat = (asked: ChatOrigin) => inTurn(asked.owner, provision(asked))
+
+const provision = Effect.fn("provisionChat")(function*(asked: ChatOrigin) {
+  const store = yield* Store
+  const begun = yield* store.provisioning.begin(asked)
+  if (begun.done && begun.roomId !== undefined) {
+    return { roomId: begun.roomId, title: titleOf(begun.origin), again: true }
+  }
+
+  const space = yield* madeRoom(spaceOf(asked), undefined)
+  const { origin, roomId } = yield* madeRoom(asked, space.roomId)
+  // From here on what people write in the room finds its chat. What the room itself says of it may be older than this request.
+  if (origin.kind === "chat") yield* showChat(origin, roomId)
+  yield* invite(space.roomId, asked.owner)
+  yield* invite(roomId, asked.owner)
+  // The last step, and the one that shows that all others were done: `leftOpen` looks for it.
+  yield* listInSpace(space.roomId, roomId)
+  yield* store.provisioning.done(asked)
+  return { roomId, title: titleOf(origin), again: false }
+})
+
+const titleOf = (origin: Origin): string => origin.kind === "chat" ? origin.title : ""
+
+const spaceOf = ({ created_at, owner, version }: ChatOrigin): SpaceOrigin => ({
+  version,
+  kind: "space",
+  owner,
+  created_at
+})
+
+interface MadeRoom {
+  readonly roomId: RoomId
+  /** What stands in it: after a lost database not what was asked for now, but then. */
+  readonly origin: Origin
+}
+
+/**
+ * The room of a request: the one that is there, else a new one. A request that got no answer may have been carried out, so every attempt
+ * looks first.
+ */
+const madeRoom = Effect.fnUntraced(function*(asked: Origin, space: RoomId | undefined) {
+  const { provisioning } = yield* Store
+  // What was kept first is what counts: a title that was edited meanwhile makes no other room.
+  const { origin } = yield* provisioning.begin(asked)
+  const made = yield* patiently(Effect.gen(function*() {
+    const found = yield* findRoom(requestKey(origin))
+    return found ?? { origin, roomId: yield* createRoom(origin, space) }
+  }))
+  yield* provisioning.made(made.origin, made.roomId)
+  return made
+})
+
+const createRoom = Effect.fnUntraced(function*(origin: Origin, space: RoomId | undefined) {
+  const { commandPrefix, encryptNewRooms } = yield* AppConfig
+  const { userId: self } = yield* (yield* MatrixSession).self
+  const [name, topic] = origin.kind === "space"
+    ? [`Chats with ${self}`, `The chats that you open with ${commandPrefix}new are listed here.`]
+    : [origin.title, `A chat with ${self}. Type ${commandPrefix}help to see what it can do.`]
+  const roomId = yield* (yield* MatrixProvisioning).createRoom({
+    origin,
+    name,
+    topic,
+    space,
+    encrypted: encryptNewRooms && origin.kind === "chat"
+  })
+  yield* Effect.logInfo("room_made").pipe(Effect.annotateLogs({ room: roomId, user: origin.owner, kind: origin.kind }))
+  return roomId
+})
+
+/** As the last sync answer tells, and where that tells nothing, as the server does: it may know of rooms that no answer has told of yet. */
+const findRoom = Effect.fnUntraced(
+  function*(key: string): Effect.fn.Return<MadeRoom | undefined, MatrixFailure, MatrixRooms> {
+    const rooms = yield* MatrixRooms
+    const known = yield* rooms.snapshot
+    const seen = madeRoomOf(known, key)
+    if (seen !== undefined) return seen
+    const knownIds = new Set(known.filter(({ membership }) => membership === "join").map(({ roomId }) => roomId))
+    const unknown = (yield* rooms.joined).filter((room) => !knownIds.has(room))
+    const read = yield* Effect.forEach(unknown, (room) =>
+      rooms.read(room).pipe(
+        // The bot left it a moment ago.
+        Effect.catchIf(isRefusal, () => Effect.succeed(undefined))
+      ), { concurrency: 4 })
+    return madeRoomOf(read.filter((room) => room !== undefined), key)
+  }
+)
+
+const madeRoomOf = (rooms: ReadonlyArray<ServerRoom>, key: string): MadeRoom | undefined => {
+  const room = roomOfRequest(rooms, key)
+  return room?.origin === undefined ? undefined : { roomId: room.roomId, origin: room.origin }
+}
+
+const showChat = Effect.fnUntraced(function*(origin: ChatOrigin, room: RoomId) {
+  const chats = yield* ChatManager
+  const chat = yield* chats.register({
+    id: origin.chat_id,
+    room,
+    owner: origin.owner,
+    ownerName: origin.owner_name,
+    title: origin.title
+  }).pipe(
+    // Somebody registered one there before the room's own was known: theirs it is.
+    Effect.catchTag("RoomTaken", ({ chat }) => Effect.catchTag(chats.get(chat), "ChatNotFound", Effect.die))
+  )
+  yield* writeMarkerOrLater(chat)
+})
+
+/** The room was made with this invite. It is wanting where the server did not carry it out, or where the owner has left the Space. */
+const invite = Effect.fnUntraced(function*(room: RoomId, user: UserId) {
+  const rooms = yield* MatrixRooms
+  const { members } = (yield* rooms.view(room)) ?? (yield* patiently(rooms.read(room)))
+  if (members.has(user)) return
+  yield* unlessRefused("owner_not_invited", room, (yield* MatrixProvisioning).invite(room, user))
+})
+
+const listInSpace = Effect.fnUntraced(function*(space: RoomId, room: RoomId) {
+  if ((yield* (yield* MatrixRooms).view(space))?.children.has(room) === true) return
+  yield* unlessRefused("room_not_listed", room, (yield* MatrixProvisioning).addToSpace(space, room))
+})
+
+/** The room is of use without it: what is refused for good, because somebody else changed the room, is told to the operator only. */
+const unlessRefused = <R>(event: string, room: RoomId, step: Effect.Effect<void, MatrixFailure, R>) =>
+  patiently(step).pipe(
+    Effect.catchTag(
+      "MatrixFailure",
+      (failure) => Effect.logWarning(event).pipe(Effect.annotateLogs({ room, problem: failure.message }))
+    )
+  )
+
+const isRefusal = ({ reason }: MatrixFailure): boolean => afterFailure(reason, 1)._tag === "Dead"
+
+/** Again and again until it succeeds or is refused for good: after what the server asks for, or 1 s, 2 s, 4 s … 60 s. */
+const patiently = <A, R>(
+  attempt: Effect.Effect<A, MatrixFailure, R>,
+  failures = 1
+): Effect.Effect<A, MatrixFailure, R> =>
+  Effect.catchTag(attempt, "MatrixFailure", (failure) => {
+    const next = afterFailure(failure.reason, failures)
+    return next._tag === "Dead"
+      ? Effect.fail(failure)
+      : Effect.andThen(Effect.sleep(next.after), patiently(attempt, failures + 1))
+  })
