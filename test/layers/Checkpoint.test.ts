@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { EventId, RoomId, SyncToken, TransactionId, UserId } from "../../src/domain/Ids.ts"
+import { RoomId, SyncToken, UserId } from "../../src/domain/Ids.ts"
 import { Checkpoint } from "../../src/layers/Checkpoint.ts"
 import { Store } from "../../src/layers/Store.ts"
 
@@ -39,9 +39,9 @@ describe("Checkpoint", () => {
 
   it.effect("stands around a statement that is a transaction by itself", () =>
     Effect.gen(function*() {
-      const { outbox } = yield* Store
-      const places = yield* placesOf(outbox.sent(TransactionId.make("t"), EventId.make("$a")))
-      assert.deepStrictEqual(places, ["Store.outbox.sent:before", "Store.outbox.sent:after"])
+      const { inbox } = yield* Store
+      const places = yield* placesOf(inbox.begin(RoomId.make("!a:hs.test")))
+      assert.deepStrictEqual(places, ["Store.inbox.begin:before", "Store.inbox.begin:after"])
     }).pipe(Effect.provide(Store.layerMemory)))
 
   it.effect("is not passed after what was undone", () =>

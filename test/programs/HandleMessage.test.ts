@@ -154,10 +154,14 @@ describe("handling a message", () => {
 
   it.effect("delays no other room by one that hangs", () =>
     Effect.gen(function*() {
-      const { alice, room } = yield* aConversation({ responder: moody })
+      const { alice, bot, room } = yield* aConversation({ responder: moody })
       const other = yield* aChat(alice, "Other")
       yield* alice.say(room, "hang")
       yield* answerTo(alice, other, yield* alice.say(other, "hello"))
+      // What hangs is given its time to finish.
+      const stopping = yield* Effect.forkChild(bot.stop)
+      yield* TestClock.adjust("3 seconds")
+      yield* Fiber.join(stopping)
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("asks the server once about a room that nobody knows, and tells a busy one only once", () =>

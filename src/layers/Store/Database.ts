@@ -1,5 +1,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -21,7 +23,10 @@ export interface Database {
   transaction<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreUnavailable, R>
   /** Runs one statement, or only reads: `body` begins and ends without a pause. */
   once<A>(name: string, body: (statements: Statements) => A): Effect.Effect<A, StoreUnavailable>
-  /** Runs `body` without a pause and keeps all of it or nothing, also when it is part of a `transaction`. */
+  /**
+   * Runs `body` without a pause and keeps all of it or nothing, also when it is part of a `transaction`. When this returns, it is
+   * committed.
+   */
   atomic<A>(name: string, body: (statements: Statements) => A): Effect.Effect<A, StoreUnavailable>
 }
 
@@ -44,6 +49,26 @@ class OfCaller<E> {
   constructor(error: E) {
     this.error = error
   }
+}
+
+/** A part of the next transaction, and what became of it. */
+interface Part<A> {
+  outcome: Exit.Exit<A, unknown> | undefined
+  readonly run: () => void
+  readonly fail: (cause: unknown) => void
+}
+
+const makePart = <A>(work: () => A): Part<A> => {
+  const part: Part<A> = {
+    outcome: undefined,
+    run: () => {
+      part.outcome = Exit.succeed(work())
+    },
+    fail: (cause) => {
+      part.outcome = Exit.fail(cause)
+    }
+  }
+  return part
 }
 
 const makeDatabase = ({ handle, sql, statements, turn }: Sqlite, path: string): Database => {
@@ -70,12 +95,57 @@ const makeDatabase = ({ handle, sql, statements, turn }: Sqlite, path: string): 
     }
   }
 
+  const isOpen = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+    Context.getOrUndefined(fiber.context, sql.transactionService) !== undefined
+
   /** Runs `work` when no other fiber has a transaction open, or at once in the fiber that has. */
-  const now = <A>(work: (open: boolean) => A) =>
+  const now = <A>(work: () => A) =>
     Effect.withFiber<A, StoreUnavailable>((fiber) => {
-      const open = Context.getOrUndefined(fiber.context, sql.transactionService) !== undefined
-      const attempt = Effect.try({ try: () => work(open), catch: fail })
-      return open ? attempt : turn.withPermit(attempt)
+      const attempt = Effect.try({ try: work, catch: fail })
+      return isOpen(fiber) ? attempt : turn.withPermit(attempt)
+    })
+
+  /** What the next transaction is made of. */
+  const waiting = new Set<Part<unknown>>()
+
+  const commitWaiting = () => {
+    const parts = [...waiting]
+    waiting.clear()
+    try {
+      inTransaction(() => {
+        for (const part of parts) {
+          try {
+            inSavepoint(part.run)
+          } catch (cause) {
+            // With the transaction gone, as on a full disk, nothing of the others is left either.
+            if (!handle.isTransaction) throw cause
+            part.fail(cause)
+          }
+        }
+      })
+    } catch (cause) {
+      for (const part of parts) part.fail(cause)
+    }
+  }
+
+  /**
+   * Runs `work` in a transaction together with all that is asked for in the same turn of the scheduler: under load a commit costs
+   * more than what is written, and so it is paid once for many. What fails is undone alone.
+   */
+  const together = <A>(work: () => A) =>
+    Effect.suspend(() => {
+      const part = makePart(work)
+      waiting.add(part)
+      const outcome = Effect.suspend(() => {
+        if (part.outcome === undefined) commitWaiting()
+        return part.outcome ?? Effect.die("A part of a transaction was passed over")
+      })
+      return Effect.yieldNow.pipe(
+        Effect.andThen(Effect.suspend(() => part.outcome ?? turn.withPermit(outcome))),
+        Effect.mapError(fail),
+        // Interrupted before it was begun: then nothing is.
+        Effect.ensuring(Effect.sync(() => waiting.delete(part)))
+      )
     })
 
   return {
@@ -92,7 +162,9 @@ const makeDatabase = ({ handle, sql, statements, turn }: Sqlite, path: string): 
       passing(name)(
         Effect.flatMap(Checkpoint, (pass) => {
           const passed = pass === undefined ? statements : passingBetween(statements, () => pass(name))
-          return now((open) => open ? inSavepoint(() => body(passed)) : inTransaction(() => body(passed)))
+          return Effect.withFiber((fiber) =>
+            isOpen(fiber) ? now(() => inSavepoint(() => body(passed))) : together(() => body(passed))
+          )
         })
       )
   }

@@ -125,7 +125,7 @@ export const makeOutbox = (db: Database): Store["Service"]["outbox"] => {
       }),
 
     sent: (transactionId, eventId) =>
-      db.once("Store.outbox.sent", (statements) => markSent(statements, { transactionId, eventId })),
+      db.atomic("Store.outbox.sent", (statements) => markSent(statements, { transactionId, eventId })),
 
     sentMany: (sent) =>
       db.atomic("Store.outbox.sentMany", (statements) => {
