@@ -21,6 +21,8 @@ import type { Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "./AppConfig.ts"
 import { backUp, restore } from "./Store/Backup.ts"
+import { forgetKeys } from "./Store/Forget.ts"
+import { takeLease } from "./Store/Lease.ts"
 import { changeDataDir, leaseHolder, openDataDir, openStore, readDataDir } from "./Store/Live.ts"
 
 /** What signs the bot in again without a password. */
@@ -274,6 +276,9 @@ export class Store extends Context.Service<Store, {
    * transactions, with a pause after each: others are not held up.
    */
   prune(limits: { readonly before: number; readonly keep: number }): Stored<Pruned>
+
+  /** Forgets everything, or everything but who the bot is: its account, device and token. For good. */
+  forget(keep: "session" | "nothing"): Stored<void>
 }>()("homing/Store") {
   /** `homing.db` in the data directory, which this process then has for itself. */
   static readonly layer = Layer.effect(
@@ -293,6 +298,9 @@ export class Store extends Context.Service<Store, {
     Effect.flatMap(AppConfig, (settings) => changeDataDir(settings.dataDir))
   )
 
+  /** Keeps bots away from the data directory for as long as the scope lives. Fails with `LeaseHeld` while one runs. */
+  static readonly lease = Effect.flatMap(AppConfig, (settings) => takeLease(settings.dataDir))
+
   /** Who runs on the data directory; undefined when nobody does. */
   static readonly holder = Effect.flatMap(AppConfig, (settings) => leaseHolder(settings.dataDir))
 
@@ -304,6 +312,9 @@ export class Store extends Context.Service<Store, {
 
   /** Puts a backup in the place of the data directory's databases, which are moved aside. Fails with `LeaseHeld` while a bot runs. */
   static readonly restore = (dir: string) => Effect.flatMap(AppConfig, (settings) => restore(settings.dataDir, dir))
+
+  /** Deletes the keys of the bot's device. Only under the lease. */
+  static readonly forgetKeys = Effect.flatMap(AppConfig, (settings) => forgetKeys(settings.dataDir))
 
   /** The same code on SQLite's `:memory:`: nothing is kept, nothing is shared. */
   static readonly layerMemory = Layer.effect(Store, openStore(":memory:"))

@@ -1,7 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 
 const json = Flag.Boolean("json").pipe(Flag.withDescription("For programs to read"), Flag.withDefault(false))
@@ -52,5 +52,24 @@ export const chatCommands = <E, R>(
       yield* previewReconciliation(yield* read(settings), { json })
     })).pipe(Command.withDescription("Show what a start would decide about rooms and chats (--dry-run)"))
 
-  return [chats, reports, reconcile] as const
+  const reset = Command.make("reset", {
+    settings,
+    local: flag("local", "Forget what is remembered on this machine; the next start finds the chats again"),
+    crypto: flag("crypto", "With --local: forget the bot's device and its keys, too"),
+    server: flag("server", "Empty the bot's markers in all rooms"),
+    rooms: flag("rooms", "Leave and forget all rooms"),
+    dryRun: flag("dry-run", "Show what would be done; changes nothing"),
+    yes: flag("yes", "Do not ask"),
+    backup: Flag.String("backup").pipe(
+      Flag.withMetavar("path"),
+      Flag.withDescription("Where the backup goes (a new directory beside the data directory)"),
+      Flag.optional
+    )
+  }, ({ backup, settings, ...options }) =>
+    Effect.gen(function*() {
+      const { reset } = yield* Effect.promise(() => import("./Reset.ts"))
+      yield* reset(yield* read(settings), { ...options, backup: Option.getOrUndefined(backup) })
+    })).pipe(Command.withDescription("Forget chats, markers or rooms, after a backup and a question"))
+
+  return [chats, reports, reconcile, reset] as const
 }

@@ -7,6 +7,7 @@ import type { Store } from "../Store.ts"
 import { makeChats } from "./Chats.ts"
 import { type Database, openDatabase } from "./Database.ts"
 import { noDataDir, storeFailure, unavailable } from "./Failures.ts"
+import { makeForget } from "./Forget.ts"
 import { makeInbox } from "./Inbox.ts"
 import { takeLease } from "./Lease.ts"
 import { migrate, migrations, schemaVersion } from "./Migrations.ts"
@@ -26,7 +27,8 @@ export const makeStore = (db: Database): Store["Service"] => ({
   inbox: makeInbox(db),
   outbox: makeOutbox(db),
   provisioning: makeProvisioning(db),
-  prune: makePrune(db)
+  prune: makePrune(db),
+  forget: makeForget(db)
 })
 
 /** Opens, migrates and serves the file `filename`, or `:memory:`. */

@@ -1,0 +1,42 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import type { Store } from "../Store.ts"
+import { type Database, decoderOf } from "./Database.ts"
+import { storeFailure } from "./Failures.ts"
+
+const decodeTables = decoderOf(Schema.Array(Schema.Struct({ name: Schema.String })))
+
+/** Who the bot is; every other table is what it remembers. */
+const identity = "account"
+
+/**
+ * Empties the tables and leaves the file: one transaction, where deleting the file and its log would be several steps with a crash between
+ * each. The file then gives back what it no longer needs.
+ */
+export const makeForget = (db: Database): Store["Service"]["forget"] =>
+  Effect.fn("Store.forget")(function*(keep) {
+    yield* db.atomic("Store.forget", (statements) => {
+      // Until the commit a row may be without the one that it refers to.
+      statements.run("PRAGMA defer_foreign_keys = ON")
+      const tables = decodeTables(
+        statements.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+      )
+      for (const { name } of tables) {
+        if (name !== identity || keep === "nothing") statements.run(`DELETE FROM "${name}"`)
+      }
+    })
+    yield* db.run(db.sql`VACUUM`)
+  })
+
+/** What encryption keeps: the device's keys, and the key of the file they are in. */
+const keyFiles = ["crypto.db-shm", "crypto.db-wal", "crypto.db", "crypto.key"]
+
+/** Deletes the keys of the bot's device, on which nobody may run. */
+export const forgetKeys = Effect.fn("Store.forgetKeys")(function*(dataDir: string) {
+  yield* Effect.try({
+    try: () => keyFiles.forEach((name) => Fs.rmSync(Path.join(dataDir, name), { force: true })),
+    catch: storeFailure(Path.join(dataDir, "crypto.db"))
+  })
+})
