@@ -25,9 +25,6 @@ const schema = `
   PRAGMA user_version = ${schemaVersion};
 `
 
-/** One page of the smallest size (sqlite.org/fileformat.html, 1.2). */
-const smallestDatabase = 512
-
 /** The file was written by a version of Homing that knows more. */
 export class NewerSchema extends Error {}
 
@@ -38,9 +35,8 @@ export class SqliteFile {
 
   /** Opens the file, or makes it, for its owner only. Reads its tables of contents and no record. */
   constructor(path: string) {
-    const size = ownFile(path)
-    // SQLite takes a file that is too short to be a database for an empty one, and would write over it.
-    if (size > 0 && size < smallestDatabase) throw damaged(`${size} bytes are no database`)
+    // A database in memory has no file to own.
+    if (path !== ":memory:") ownFile(path)
     this.#handle = new DatabaseSync(path)
     try {
       // FULL, where the store of the chats has NORMAL: whoever loses the last state of a ratchet encrypts again with keys that

@@ -151,6 +151,26 @@ describe("the file", () => {
     }), processTimeout)
 })
 
+describe("a store that is deleted", () => {
+  it.effect("leaves nothing in the file", () =>
+    Effect.gen(function*() {
+      const path = yield* temporaryFile
+      const factory = yield* IndexedDb.open(path)
+      const database = yield* openStore(factory)
+      const transaction = database.transaction("store", "readwrite")
+      transaction.objectStore("store").put({ flag: 1 }, 1)
+      yield* Effect.promise(() => endOf(transaction))
+      database.close()
+      const file = new DatabaseSync(path)
+      const rows = () =>
+        ["stores", "indexes", "records", "entries"].map((table) => file.prepare(`SELECT * FROM ${table}`).all().length)
+      assert.deepStrictEqual(rows(), [1, 1, 1, 1])
+      yield* Effect.promise(() => opened(factory, "db", 2, (database) => database.deleteObjectStore("store")))
+      assert.deepStrictEqual(rows(), [0, 0, 0, 0])
+      file.close()
+    }))
+})
+
 describe("a file that fails", () => {
   it.effect("stops everything: nothing is told and nothing is done any more", () =>
     Effect.gen(function*() {
