@@ -30,7 +30,10 @@ export interface Arrivals {
   readonly answered: ReadonlyArray<EventId>
 }
 
-const messageTypes = new Set(["m.room.message", "m.room.encrypted"])
+/** A message of an encrypted room, as long as nobody has opened it. */
+export const encryptedType = "m.room.encrypted"
+
+const messageTypes = new Set(["m.room.message", encryptedType])
 
 /**
  * Sorts the events of a sync answer. `recovered` are those fetched to fill a limited timeline. Provenance is what the sync
@@ -103,9 +106,9 @@ const readInReplyTo = Schema.decodeUnknownResult(
   Schema.Struct({ "m.relates_to": Schema.Struct({ "m.in_reply_to": Schema.Struct({ event_id: EventId }) }) })
 )
 
-/** The message that one of ours answers. */
+/** The message that one of ours answers: the relation stands outside of what is encrypted (Client-Server API, "Megolm"). */
 const questionOf = (event: RawEvent): EventId | undefined => {
-  if (event.type !== "m.room.message") return undefined
+  if (!messageTypes.has(event.type)) return undefined
   const reply = readInReplyTo(event.content)
   return Result.isSuccess(reply) ? reply.success["m.relates_to"]["m.in_reply_to"].event_id : undefined
 }

@@ -105,6 +105,16 @@ export class MatrixFailure extends Schema.TaggedError<MatrixFailure>()("MatrixFa
   }
 }
 
+/** An encrypted event that cannot be read, for now or for good. */
+export class Undecryptable extends Schema.TaggedError<Undecryptable>()("Undecryptable", {
+  /** The SDK's `DecryptionFailureCode`, or why there was none. */
+  reason: Schema.String
+}) {
+  override get message() {
+    return `The event cannot be decrypted: ${this.reason}`
+  }
+}
+
 // --- what stops a start
 
 /** One setting that cannot be used. `names` lists every name that it can be set by. */
@@ -183,6 +193,18 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   override readonly [Runtime.errorExitCode] = exitCode.storeUnusable
   override get message() {
     return `The database ${this.path} cannot be used: ${this.detail}`
+  }
+}
+
+/** The keys of the device cannot be used. Exit code 74. */
+export class CryptoUnusable extends Schema.TaggedError<CryptoUnusable>()("CryptoUnusable", {
+  /** A clause. */
+  detail: Schema.String,
+  remedy: Schema.String
+}) {
+  override readonly [Runtime.errorExitCode] = exitCode.storeUnusable
+  override get message() {
+    return `Encryption cannot start: ${this.detail} ${this.remedy}`
   }
 }
 

@@ -25,6 +25,8 @@ export interface Settings {
   readonly deviceName: string
   /** Absolute path of the directory that holds the databases. */
   readonly dataDir: string
+  /** Key of `crypto.db`, 32 bytes in base64; undefined for the one in `crypto.key` beside it. */
+  readonly cryptoKey: Redacted.Redacted | undefined
   readonly allowedUsers: ReadonlyArray<UserId>
   /** Server names; `*` allows every server. When neither users nor servers are given: the bot's own server. */
   readonly allowedServers: ReadonlyArray<ServerName | "*">
@@ -89,6 +91,7 @@ const testSettings: Settings = {
   password: Redacted.make("password"),
   deviceName: "Homing",
   dataDir: ":memory:",
+  cryptoKey: undefined,
   allowedUsers: [],
   allowedServers: [],
   commandPrefix: "!",

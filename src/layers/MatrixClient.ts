@@ -3,11 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type {
   CredentialsRefused,
+  CryptoUnusable,
   HomeserverUnreachable,
   MatrixFailure,
   SessionEnded,
   StoreUnavailable,
-  SyncStalled
+  SyncStalled,
+  Undecryptable
 } from "../domain/Errors.ts"
 import type { DeviceId, EventId, RoomId, SyncToken, UserId } from "../domain/Ids.ts"
 import type { Marker } from "../domain/Marker.ts"
@@ -102,6 +104,14 @@ export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
   writeMarker(room: RoomId, marker: Marker | undefined): Effect.Effect<void, MatrixFailure>
 }>()("homing/MatrixProvisioning") {}
 
+/** Reads what was said in encrypted rooms. Sending encrypts by itself. */
+export class MatrixCrypto extends Context.Service<MatrixCrypto, {
+  /** The event in clear: its type and content are those that were encrypted. Asks the server for nothing. */
+  decrypt(room: RoomId, event: RawEvent): Effect.Effect<RawEvent, Undecryptable>
+  /** Waits for a room where something that could not be decrypted now can. */
+  readonly nextReadable: Effect.Effect<RoomId>
+}>()("homing/MatrixCrypto") {}
+
 /** The initial sync, and the loop that follows it. */
 export class MatrixSync extends Context.Service<MatrixSync, {
   /**
@@ -110,7 +120,7 @@ export class MatrixSync extends Context.Service<MatrixSync, {
    */
   initialSync(
     since: SyncToken | undefined
-  ): Effect.Effect<SyncBatch, HomeserverUnreachable | SessionEnded | SyncStalled>
+  ): Effect.Effect<SyncBatch, CryptoUnusable | HomeserverUnreachable | SessionEnded | SyncStalled>
   /**
    * Hands the initial batch and then every later one to `ingest`, one at a time; the next request goes out when `ingest`
    * has returned. Ends only with an error: of `ingest`, of the session, or `SyncStalled` when the watchdog saw no life.
@@ -120,8 +130,14 @@ export class MatrixSync extends Context.Service<MatrixSync, {
   ): Effect.Effect<never, E | SessionEnded | SyncStalled, R>
 }>()("homing/MatrixSync") {}
 
-/** The five services that one Matrix client gives. */
-export type MatrixClient = MatrixSession | MatrixRooms | MatrixMessages | MatrixProvisioning | MatrixSync
+/** The services that one Matrix client gives. */
+export type MatrixClient =
+  | MatrixSession
+  | MatrixRooms
+  | MatrixMessages
+  | MatrixProvisioning
+  | MatrixCrypto
+  | MatrixSync
 
 /**
  * matrix-js-sdk over HTTP. Needs the configuration and the store. The SDK costs 150 to 250 ms and 46 MB: it is loaded when
@@ -129,7 +145,7 @@ export type MatrixClient = MatrixSession | MatrixRooms | MatrixMessages | Matrix
  */
 export const layer = Layer.unwrap(Effect.map(Effect.promise(() => import("./MatrixClient/Live.ts")), (_) => _.layer))
 
-/** The same five services straight over the in-memory `Homeserver`, without HTTP and without the SDK. */
+/** The same services straight over the in-memory `Homeserver`, without HTTP and without the SDK. */
 export const layerMemory = Layer.unwrap(
   Effect.map(Effect.promise(() => import("./MatrixClient/MemoryClient.ts")), (_) => _.layer)
 )

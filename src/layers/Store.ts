@@ -48,6 +48,8 @@ export interface InboxRow {
 export interface PendingRow extends InboxRow {
   /** How often handling was begun and not settled: more than one after a crash. */
   readonly attempts: number
+  /** It was set aside before, and taken up again. */
+  readonly takenUp: boolean
 }
 
 export interface OutboxRow {
@@ -208,6 +210,15 @@ export class Store extends Context.Service<Store, {
     settleAndBegin(key: string, settlement: Settlement): Stored<PendingRow | undefined>
     /** Takes back the attempt that was counted for each of these rows when it was begun: they are left in order. */
     giveBack(keys: ReadonlyArray<string>): Stored<void>
+    /**
+     * Leaves a row that cannot be decrypted for its key, and says something about it, in one transaction: it stays pending, and what
+     * stands behind it goes on. Once a room: what its outbox has is not put there again.
+     */
+    setAside(key: string, replies: ReadonlyArray<OutgoingMessage>): Stored<void>
+    /** Keys came, or a new life begins: what was set aside is pending like any other. */
+    takeUp(room: RoomId): Stored<void>
+    /** The same in all rooms. */
+    readonly takeUpAll: Stored<void>
     find(key: string): Stored<InboxRecord | undefined>
     findByCode(code: ReferenceCode): Stored<InboxRecord | undefined>
     /** The newest first. */

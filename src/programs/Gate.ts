@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { Arrived } from "../domain/Arrival.ts"
+import { type Arrived, encryptedType } from "../domain/Arrival.ts"
 import type { Chat } from "../domain/Chat.ts"
 import { noSettings, rulesOf } from "../domain/ChatSettings.ts"
 import type { IncomingMessage } from "../domain/Message.ts"
@@ -34,6 +34,8 @@ export const wouldAccept = Effect.fnUntraced(function*(
   { event, provenance, roomId }: Arrived,
   chat: Chat | undefined
 ) {
+  // What it says is not known yet: it may well be accepted.
+  if (event.type === encryptedType) return true
   const reading = readMessage(event, roomId, provenance)
   if (Result.isFailure(reading)) return false
   const room = yield* (yield* MatrixRooms).view(roomId)

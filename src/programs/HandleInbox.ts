@@ -4,8 +4,11 @@ import { afterFailure } from "../domain/Delivery.ts"
 import { maximumAttempts, suspectAttempts } from "../domain/Diagnostic.ts"
 import { EventId, type RoomId } from "../domain/Ids.ts"
 import { ignored, type Settlement } from "../domain/Settlement.ts"
+import type { RawEvent } from "../domain/SyncBatch.ts"
 import { type Lanes, makeLanes } from "../layers/Lanes.ts"
+import { MatrixCrypto } from "../layers/MatrixClient.ts"
 import { type PendingRow, Store } from "../layers/Store.ts"
+import { makeOpener, tellLocked } from "./Decrypt.ts"
 import { diagnose, drawReferenceCode } from "./Diagnose.ts"
 import { handleInvite } from "./HandleInvite.ts"
 import { handleMessage } from "./HandleMessage.ts"
@@ -32,11 +35,25 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
   /** Rooms with a message that may be what ended the lives before this one. */
   const suspects = new Set(yield* store.inbox.begunRooms(suspectAttempts))
 
+  const open = yield* makeOpener
+  // A restart is another chance: keys may have come with a backup, or from another device.
+  yield* store.inbox.takeUpAll
+  const openRow = (row: PendingRow) =>
+    row.event === undefined ? Effect.succeed({ _tag: "Clear" as const, event: undefined }) : open(row, row.event)
+
   const settleNext = Effect.fnUntraced(function*(room: RoomId) {
     const row = begun.get(room) ?? (yield* store.inbox.begin(room))
     if (row === undefined) return "idle" as const
     begun.set(room, row)
-    const settlement = yield* settlementOf(row)
+    const opened = yield* openRow(row)
+    if (opened._tag === "Later") return { waitMillis: opened.waitMillis }
+    if (opened._tag === "Locked") {
+      yield* store.inbox.setAside(row.key, yield* tellLocked(row, opened.reason))
+      begun.delete(room)
+      yield* outbox.wake(room)
+      return "more" as const
+    }
+    const settlement = yield* settlementOf(row, opened.event)
     if (settlement._tag === "Later") {
       begun.delete(room)
       return { waitMillis: settlement.waitMillis }
@@ -46,26 +63,34 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
     else begun.set(room, next)
     suspects.delete(room)
     yield* logSettled(row, settlement)
-    if (settlement._tag !== "Ignored") {
-      yield* Effect.forEach(new Set([room, ...settlement.replies.map(({ roomId }) => roomId)]), outbox.wake, {
-        discard: true
-      })
-    }
+    if (settlement._tag !== "Ignored") yield* outbox.wake(room)
     return next === undefined ? "idle" as const : "more" as const
   })
 
-  return yield* makeLanes({
+  const lanes = yield* makeLanes({
     concurrency,
     grace: "3 seconds",
     work: settleNext,
     alone: (room) => suspects.has(room)
   })
+
+  const { nextReadable } = yield* MatrixCrypto
+  yield* nextReadable.pipe(
+    Effect.tap(store.inbox.takeUp),
+    Effect.flatMap(lanes.wake),
+    Effect.forever,
+    // A store that fails is told by the lanes.
+    Effect.catch(() => Effect.void),
+    Effect.forkScoped
+  )
+  return lanes
 })
 
-const settlementOf = Effect.fnUntraced(function*(row: PendingRow) {
+/** `event`: in clear. */
+const settlementOf = Effect.fnUntraced(function*(row: PendingRow, event: RawEvent | undefined) {
   if (row.kind === "invite") return yield* settleInvite(row)
-  if (row.event === undefined) return ignored("malformed")
-  return row.attempts > maximumAttempts ? yield* giveUp(row) : yield* handleMessage(row, row.event)
+  if (event === undefined) return ignored("malformed")
+  return row.attempts > maximumAttempts ? yield* giveUp(row) : yield* handleMessage(row, event)
 })
 
 /** The server may be away just now: an invite is tried again, what it refuses for good is settled. */

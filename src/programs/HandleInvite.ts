@@ -1,10 +1,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Chat } from "../domain/Chat.ts"
-import { encryptedRoomText } from "../domain/Diagnostic.ts"
 import { notice } from "../domain/Message.ts"
 import { isAllowed } from "../domain/Policy.ts"
-import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { answered, ignored } from "../domain/Settlement.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
@@ -56,11 +54,10 @@ export const handleInvite = Effect.fn("handleInvite")(function*({ key, roomId, s
     Effect.annotateLogs({ room: roomId, user: sender, chat: chat.id, known: known !== undefined })
   )
 
-  return yield* say(greetingTo(room, known, config.commandPrefix))
+  return yield* say(greetingTo(known, config.commandPrefix))
 })
 
-const greetingTo = (room: ServerRoom, known: Chat | undefined, prefix: string): string => {
-  if (room.encrypted) return encryptedRoomText
+const greetingTo = (known: Chat | undefined, prefix: string): string => {
   if (known === undefined) {
     return `Hello! Write to me here and I will answer. Type \`${prefix}help\` to see what else I can do.`
   }

@@ -5,20 +5,18 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { Chat } from "../domain/Chat.ts"
 import { parseCommand } from "../domain/Command.ts"
-import { encryptedRoomText } from "../domain/Diagnostic.ts"
 import { ResponderFailed, StoreUnavailable } from "../domain/Errors.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
 import { decidePolicy, readMessage } from "../domain/Policy.ts"
-import { joinedCount } from "../domain/ServerRoom.ts"
-import { answered, ignored, type Settlement } from "../domain/Settlement.ts"
+import { answered, ignored } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { MatrixRooms } from "../layers/MatrixClient.ts"
-import { answersTo, statement } from "../layers/Rendering.ts"
+import { answersTo } from "../layers/Rendering.ts"
 import { Responder } from "../layers/Responder.ts"
 import type { PendingRow } from "../layers/Store.ts"
 import { runCommand } from "./Commands.ts"
-import { diagnose, drawReferenceCode } from "./Diagnose.ts"
+import { diagnose } from "./Diagnose.ts"
 import { policyContext } from "./Gate.ts"
 import { resolveOpenChat } from "./Resolve.ts"
 
@@ -30,16 +28,12 @@ import { resolveOpenChat } from "./Resolve.ts"
  */
 export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRow, event: RawEvent) {
   const reading = readMessage(event, row.roomId, row.provenance)
-  if (Result.isFailure(reading)) {
-    return reading.failure === "encrypted" ? yield* encryptedMessage(row) : ignored(reading.failure)
-  }
+  if (Result.isFailure(reading)) return ignored(reading.failure)
   const message = reading.success
 
   const room = yield* (yield* MatrixRooms).view(row.roomId)
   const decision = decidePolicy(message, yield* policyContext(message, room))
   if (decision._tag === "Ignore") return ignored(decision.reason)
-  // Somebody wrote in plain text all the same; an answer would carry their words into the room in plain text again.
-  if (room?.encrypted === true) return yield* encryptedMessage(row)
 
   const { handlerTimeout } = yield* AppConfig
   return yield* dispatch(message).pipe(
@@ -100,16 +94,4 @@ const respond = Effect.fnUntraced(function*(chat: Chat, message: IncomingMessage
     Stream.runCollect,
     Effect.mapError((cause) => new ResponderFailed({ chat: chat.id, cause }))
   )
-})
-
-/** An encrypted message of a room of two is for the bot, so it says once that it cannot read it; in larger rooms it keeps quiet. */
-const encryptedMessage = Effect.fnUntraced(function*(row: PendingRow) {
-  const room = yield* (yield* MatrixRooms).view(row.roomId)
-  if (room === undefined || joinedCount(room) > 2) return ignored("encrypted")
-  const code = yield* drawReferenceCode
-  yield* Effect.logWarning("message_encrypted").pipe(Effect.annotateLogs({ code, room: row.roomId, user: row.sender }))
-  // The key names the room, not the message: the outbox takes a transaction id once.
-  const replies = [yield* statement(row.roomId, `encrypted.${row.roomId}`, notice(encryptedRoomText))]
-  const settlement: Settlement = { _tag: "Failed", code, problem: "the room is encrypted", replies }
-  return settlement
 })

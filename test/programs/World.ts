@@ -1,4 +1,4 @@
-import { Context, Effect, Fiber, Layer, Logger, References, type Scope } from "effect"
+import { Context, Effect, Fiber, Layer, Logger, References, Scope } from "effect"
 import type { Chat } from "../../src/domain/Chat.ts"
 import type { RawEvent } from "../../src/domain/SyncBatch.ts"
 import { AnotherSession } from "../../src/layers/AnotherSession.ts"
@@ -48,6 +48,8 @@ export const startBot = Effect.fn("startBot")(function*(options: {
   readonly settings?: Partial<Settings>
   readonly responder?: Layer.Layer<Responder>
   readonly chatManager?: Layer.Layer<ChatManager, never, Store>
+  /** The one in memory by default. */
+  readonly client?: typeof MatrixClient.layer
 }) {
   const log: Array<LogLine> = []
   const recorder = Logger.make(({ fiber, logLevel, message }) => {
@@ -59,7 +61,7 @@ export const startBot = Effect.fn("startBot")(function*(options: {
   })
   const health = yield* Layer.build(Health.layer)
   const services = Layer.mergeAll(
-    MatrixClient.layerMemory,
+    options.client ?? MatrixClient.layerMemory,
     options.chatManager ?? ChatManager.layer,
     DiagnosticLimit.layer,
     AnotherSession.layer,
@@ -70,7 +72,14 @@ export const startBot = Effect.fn("startBot")(function*(options: {
     Layer.provideMerge(Layer.succeedContext(options.database)),
     Layer.provideMerge(Logger.layer([recorder]))
   )
-  const fiber = yield* main.pipe(Effect.provide(services, { local: true }), Effect.forkScoped)
+  // Built before the program runs: a layer that is loaded takes real time, of which the clock of a test knows nothing.
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const built = yield* Layer.buildWithScope(services, scope)
+  const fiber = yield* main.pipe(
+    Effect.provide(built),
+    Effect.onExit((exit) => Scope.close(scope, exit)),
+    Effect.forkScoped
+  )
   const bot: Bot = {
     log,
     fiber,

@@ -1,6 +1,6 @@
 import { expectTypeOf, it } from "@effect/vitest"
 import type { Effect, Layer } from "effect"
-import type { SessionEnded, StoreUnavailable, SyncStalled } from "../../src/domain/Errors.ts"
+import type { CryptoUnusable, SessionEnded, StoreUnavailable, SyncStalled } from "../../src/domain/Errors.ts"
 import type { AppConfig } from "../../src/layers/AppConfig.ts"
 import type { Homeserver } from "../../src/layers/Homeserver.ts"
 import type {
@@ -15,8 +15,10 @@ import type { Store } from "../../src/layers/Store.ts"
 
 // What the Matrix client promises by its types. These fail in `tsc`, before anything runs.
 
-it("both layers give the five services, cannot fail, and need nothing hidden", () => {
-  expectTypeOf<typeof layer>().toEqualTypeOf<Layer.Layer<MatrixClient, never, AppConfig | Store>>()
+it("both layers give the services and need nothing hidden; only the keys can fail", () => {
+  expectTypeOf<typeof layer>().toEqualTypeOf<
+    Layer.Layer<MatrixClient, CryptoUnusable | StoreUnavailable, AppConfig | Store>
+  >()
   expectTypeOf<typeof layerMemory>().toEqualTypeOf<Layer.Layer<MatrixClient, never, AppConfig | Store | Homeserver>>()
 })
 

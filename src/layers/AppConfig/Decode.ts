@@ -58,6 +58,13 @@ export const secret = optional((text): Decoded<Redacted.Redacted> =>
   /[\r\n\0]/.test(text) ? Result.fail("the value must be one line") : Result.succeed(Redacted.make(text))
 )
 
+/** 32 bytes, as `openssl rand -base64 32` prints them. */
+export const cryptoKey = optional((text): Decoded<Redacted.Redacted> =>
+  Buffer.from(text, "base64").length === 32
+    ? Result.succeed(Redacted.make(text))
+    : Result.fail("the value must be 32 bytes in base64, such as `openssl rand -base64 32` prints")
+)
+
 export const line = (text: string): Decoded<string> =>
   /\p{Cc}/u.test(text)
     ? Result.fail(`${quote(text)} must be one line without control characters`)

@@ -51,6 +51,12 @@ export const settingsTable: { readonly [K in SettingKey]: Setting<Settings[K]> }
   password: setting("Password of the bot's account", "password", Decode.secret, { secret: true }),
   deviceName: setting("Name of the device in the account's session list", "name", Decode.line, { default: "Homing" }),
   dataDir: setting("Directory that holds the databases", "path", Decode.path, { default: ".homing" }),
+  cryptoKey: setting(
+    "Key of crypto.db, 32 bytes in base64; without it, a key file beside it",
+    "key",
+    Decode.cryptoKey,
+    { secret: true }
+  ),
   allowedUsers: setting("User ids that may talk to the bot", "ids", Decode.userIds, { list: true }),
   allowedServers: setting(
     "Servers whose users may talk to the bot; * for all (the bot's own, when no users are given either)",

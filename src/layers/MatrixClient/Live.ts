@@ -4,13 +4,24 @@ import * as Messages from "./Messages.ts"
 import * as Provisioning from "./Provisioning.ts"
 import * as Rooms from "./Rooms.ts"
 import { SdkClient } from "./SdkClient.ts"
+import { SdkCrypto } from "./SdkCrypto.ts"
+import * as SdkDecryption from "./SdkDecryption.ts"
 import * as SdkRequests from "./SdkRequests.ts"
+import * as SdkSealing from "./SdkSealing.ts"
 import * as SdkSync from "./SdkSync.ts"
 import * as Session from "./Session.ts"
 import { SignedIn } from "./SignedIn.ts"
 
 /** matrix-js-sdk over HTTP. The only module that loads the SDK: import it dynamically. */
-export const layer = Layer.mergeAll(Session.layer, Rooms.layer, Messages.layer, Provisioning.layer, SdkSync.layer).pipe(
+export const layer = Layer.mergeAll(
+  Session.layer,
+  Rooms.layer,
+  Messages.layer,
+  Provisioning.layer,
+  SdkDecryption.layer,
+  SdkSync.layer
+).pipe(
+  Layer.provide([SdkSealing.layer, SdkCrypto.layer]),
   Layer.provide(SdkRequests.layer),
   Layer.provide(SdkClient.layer),
   Layer.provide([SignedIn.layer, Rooms.LatestView.layer, HttpTransport.layer])

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Homeserver } from "../Homeserver.ts"
+import * as MemoryCrypto from "./MemoryCrypto.ts"
 import * as MemorySync from "./MemorySync.ts"
 import * as Messages from "./Messages.ts"
 import { NoAnswer } from "./NoAnswer.ts"
@@ -54,8 +55,10 @@ export const layer = Layer.mergeAll(
   Rooms.layer,
   Messages.layer,
   Provisioning.layer,
+  MemoryCrypto.decryption,
   MemorySync.layer
 ).pipe(
+  Layer.provide(MemoryCrypto.sealing),
   Layer.provide(PlainRequests.layer),
   Layer.provide([SignedIn.layer, Rooms.LatestView.layer, transport])
 )

@@ -1,9 +1,10 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { EventId } from "../../domain/Ids.ts"
+import { EventId, type TransactionId } from "../../domain/Ids.ts"
 import { MatrixMessages } from "../MatrixClient.ts"
 import { MatrixRequests, Nothing, path } from "./Requests.ts"
+import { Envelope, Sealing } from "./Sealing.ts"
 import { SignedIn } from "./SignedIn.ts"
 
 const Sent = Schema.Struct({ event_id: EventId })
@@ -14,17 +15,24 @@ const typingTimeout = 30_000
 const make = Effect.gen(function*() {
   const { request } = yield* MatrixRequests
   const signedIn = yield* SignedIn
+  const sealing = yield* Sealing
+
+  const post = Effect.fnUntraced(function*({ content, roomId, type }: Envelope, transactionId: TransactionId) {
+    const sent = yield* request({
+      name: "send message",
+      method: "PUT",
+      path: path`/rooms/${roomId}/send/${type}/${transactionId}`,
+      body: content,
+      schema: Sent
+    })
+    return sent.event_id
+  })
 
   return MatrixMessages.of({
-    send: Effect.fn("MatrixMessages.send")(function*({ content, roomId, transactionId, type }) {
-      const sent = yield* request({
-        name: "send message",
-        method: "PUT",
-        path: path`/rooms/${roomId}/send/${type}/${transactionId}`,
-        body: content,
-        schema: Sent
-      })
-      return sent.event_id
+    // Encrypted anew at every attempt: by its transaction id the server knows what it has, whatever is in it.
+    send: Effect.fn("MatrixMessages.send")(function*(message) {
+      const envelope = yield* Envelope.seal(yield* sealing.of(message.roomId), message)
+      return yield* post(envelope, message.transactionId)
     }),
 
     redact: Effect.fn("MatrixMessages.redact")(function*({ event, room, transaction }) {

@@ -22,6 +22,7 @@ import * as Fetch from "./Fetch.ts"
 import { field } from "./Json.ts"
 import { unreachable } from "./Patience.ts"
 import { makeClient } from "./SdkClient.ts"
+import { SdkCrypto } from "./SdkCrypto.ts"
 import { wholeOf } from "./ShownAnswer.ts"
 import { type Credentials, sessionEnded } from "./SignedIn.ts"
 import { syncFilter } from "./SyncFilter.ts"
@@ -132,6 +133,7 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   }).pipe(Scope.provide(scope))
 
   const client = makeClient(credentials, new GateStore(since, gate), fetchFn)
+  yield* (yield* SdkCrypto).attach(client)
   client.on(HttpApiEvent.SessionLoggedOut, (error) => {
     fail(ended, sessionEnded(credentials.session, field(error.data, "soft_logout") === true, settings))
   })

@@ -11,6 +11,7 @@ import { MatrixSync } from "../MatrixClient.ts"
 import { LatestView } from "./Rooms.ts"
 import { applySync, emptyView } from "./RoomView.ts"
 import { SdkClient } from "./SdkClient.ts"
+import { SdkCrypto } from "./SdkCrypto.ts"
 import { type Arrival, type SdkRun, startRun } from "./SdkRun.ts"
 import { SignedIn } from "./SignedIn.ts"
 import { readSyncResponse } from "./SyncResponse.ts"
@@ -28,6 +29,7 @@ const make = Effect.gen(function*() {
   const sdk = yield* SdkClient
   const view = yield* LatestView
   const scope = yield* Effect.scope
+  const crypto = yield* SdkCrypto
   const running = MutableRef.make<SdkRun | undefined>(undefined)
   const held = MutableRef.make<Held | undefined>(undefined)
 
@@ -56,7 +58,10 @@ const make = Effect.gen(function*() {
   const first = Effect.fnUntraced(function*(since: SyncToken | undefined) {
     yield* stop
     const credentials = yield* signedIn.credentials
-    const run = yield* startRun(credentials, since, settings).pipe(Scope.provide(scope))
+    const run = yield* startRun(credentials, since, settings).pipe(
+      Scope.provide(scope),
+      Effect.provideService(SdkCrypto, crypto)
+    )
     MutableRef.set(running, run)
     yield* sdk.use(run.client)
     const arrival = yield* Effect.raceFirst(run.next, run.noStart)

@@ -19,7 +19,8 @@ const Pending = Schema.Struct({
   sender: UserId,
   event: Schema.NullOr(Schema.fromJsonString(RawEvent)),
   provenance: Schema.Literals(["live", "missed", "recovered"]),
-  attempts: Schema.Int
+  attempts: Schema.Int,
+  aside: Schema.Int
 })
 const decodePending = decoderOf(Schema.UndefinedOr(Pending))
 
@@ -48,14 +49,19 @@ const Seq = Schema.Struct({ seq: Schema.Int })
 const decodeSeq = decoderOf(Schema.UndefinedOr(Seq))
 const Count = Schema.Struct({ state: State, rows: Schema.Int })
 
+/** What the column `aside` holds for a row that waits for its key, and for one that did. */
+const aside = 1
+const takenUp = 2
+const takeUp = `UPDATE inbox SET aside = ${takenUp} WHERE state = 'pending' AND aside = ${aside}`
+
 // --- the hot path
 
 /** Counted by the statement that reads it: a message that kills the process has been counted before it can. */
 const beginNext = (statements: Statements, room: RoomId): PendingRow | undefined => {
   const row = decodePending(statements.get(
     `UPDATE inbox SET attempts = attempts + 1
-      WHERE seq = (SELECT seq FROM inbox WHERE room_id = ? AND state = 'pending' ORDER BY seq LIMIT 1)
-      RETURNING key, kind, room_id, sender, event, provenance, attempts`,
+      WHERE seq = (SELECT seq FROM inbox WHERE room_id = ? AND state = 'pending' AND aside <> ${aside} ORDER BY seq LIMIT 1)
+      RETURNING key, kind, room_id, sender, event, provenance, attempts, aside`,
     room
   ))
   return row && {
@@ -65,7 +71,8 @@ const beginNext = (statements: Statements, room: RoomId): PendingRow | undefined
     sender: row.sender,
     event: row.event ?? undefined,
     provenance: row.provenance,
-    attempts: row.attempts
+    attempts: row.attempts,
+    takenUp: row.aside === takenUp
   }
 }
 
@@ -167,6 +174,24 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
           statements.run("UPDATE inbox SET attempts = attempts - 1 WHERE key = ? AND state = 'pending'", key)
         }
       }),
+
+    setAside: (key, replies) =>
+      db.atomic("Store.inbox.setAside", (statements) => {
+        const row = decodeSeq(statements.get(
+          `UPDATE inbox SET aside = ${aside}, attempts = attempts - 1 WHERE key = ? AND state = 'pending' RETURNING seq`,
+          key
+        ))
+        if (row !== undefined) enqueue(statements, row.seq, replies)
+      }),
+
+    takeUp: (room) =>
+      db.atomic("Store.inbox.takeUp", (statements) => {
+        statements.run(`${takeUp} AND room_id = ?`, room)
+      }),
+
+    takeUpAll: db.atomic("Store.inbox.takeUpAll", (statements) => {
+      statements.run(takeUp)
+    }),
 
     find: Effect.fn("Store.inbox.find")(function*(key) {
       const row = yield* firstRow(db, Record, sql`SELECT ${sql.literal(recordColumns)} FROM inbox WHERE key = ${key}`)

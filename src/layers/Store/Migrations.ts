@@ -113,6 +113,9 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
       room_id TEXT,
       done INTEGER NOT NULL
     )`
+  ],
+  [
+    `ALTER TABLE inbox ADD COLUMN aside INTEGER NOT NULL DEFAULT 0`
   ]
 ]
 

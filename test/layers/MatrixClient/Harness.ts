@@ -1,4 +1,5 @@
 import { Duration, Effect, Layer, Queue, Redacted } from "effect"
+import type { CryptoUnusable, StoreUnavailable } from "../../../src/domain/Errors.ts"
 import type { RoomId, SyncToken } from "../../../src/domain/Ids.ts"
 import { TransactionId } from "../../../src/domain/Ids.ts"
 import type { SyncBatch } from "../../../src/domain/SyncBatch.ts"
@@ -33,7 +34,7 @@ export const message = (roomId: RoomId, transaction: string, body: string) => ({
 export interface ContractOptions<R, E> {
   readonly world: Layer.Layer<World | R, E>
   /** Built anew for every start of the bot. */
-  readonly client: Layer.Layer<MatrixClient, never, AppConfig | Store | R>
+  readonly client: Layer.Layer<MatrixClient, CryptoUnusable | StoreUnavailable, AppConfig | Store | R>
   /** The world is a model: its requests can be seen, and faults injected. */
   readonly onModel: boolean
 }

@@ -233,10 +233,10 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
       "begins with the oldest row and counts every attempt",
       Effect.fnUntraced(function*(store) {
         yield* store.inbox.ingest(batch([message("$1"), message("$2")]))
-        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$1"), attempts: 1 })
+        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$1"), attempts: 1, takenUp: false })
         assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 2)
         yield* store.inbox.settle("$1", answered([]))
-        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$2"), attempts: 1 })
+        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$2"), attempts: 1, takenUp: false })
         assert.isUndefined(yield* store.inbox.begin(roomB))
       })
     )
@@ -328,13 +328,13 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
       "opens an invite again that comes again, unless it still waits",
       Effect.fnUntraced(function*(store) {
         yield* store.inbox.ingest(batch([invite(roomA)]))
-        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...invite(roomA), attempts: 1 })
+        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...invite(roomA), attempts: 1, takenUp: false })
         yield* store.inbox.ingest(batch([invite(roomA)]))
         assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 2)
         yield* store.inbox.settle(invite(roomA).key, answered([]))
         yield* store.inbox.ingest(batch([invite(roomA, bot)]))
         const again = yield* store.inbox.begin(roomA)
-        assert.deepInclude(again, { sender: bot, attempts: 1 })
+        assert.deepInclude(again, { sender: bot, attempts: 1, takenUp: false })
         assert.deepStrictEqual(yield* store.inbox.counts, { pending: 1, answered: 0, ignored: 0, failed: 0 })
       })
     )
@@ -379,7 +379,7 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
             { target: e("$3"), sender: ada, content }
           ]
         }))
-        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$1"), attempts: 1 })
+        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$1"), attempts: 1, takenUp: false })
         assert.strictEqual((yield* store.inbox.find("$2"))?.state, "answered")
         assert.isUndefined(yield* store.inbox.find("$3"))
       })
@@ -437,7 +437,7 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
         yield* store.inbox.begin(roomA)
         assert.deepStrictEqual(
           yield* store.inbox.settleAndBegin("$1", answered([reply("t1")])),
-          { ...message("$2"), attempts: 1 }
+          { ...message("$2"), attempts: 1, takenUp: false }
         )
         assert.strictEqual((yield* store.inbox.find("$1"))?.state, "answered")
         assert.strictEqual((yield* store.outbox.next(roomA))?.message.transactionId, "t1")

@@ -1,0 +1,30 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Undecryptable } from "../../domain/Errors.ts"
+import { MatrixCrypto } from "../MatrixClient.ts"
+import { failure } from "./Requests.ts"
+import { makeIsEncrypted, Sealing } from "./Sealing.ts"
+
+/** A client without keys: it reads nothing that is encrypted. */
+export const decryption = Layer.succeed(
+  MatrixCrypto,
+  MatrixCrypto.of({
+    decrypt: () => Effect.fail(new Undecryptable({ reason: "NO_CRYPTO" })),
+    nextReadable: Effect.never
+  })
+)
+
+/** And says nothing in a room that is. */
+export const sealing = Layer.effect(
+  Sealing,
+  Effect.map(makeIsEncrypted, (isEncrypted) =>
+    Sealing.of({
+      of: (roomId) =>
+        Effect.map(isEncrypted(roomId), (encrypted) =>
+          encrypted
+            ? { _tag: "EncryptedRoom" as const, roomId, encrypt: () => Effect.fail(noCrypto) }
+            : { _tag: "PlainRoom" as const, roomId })
+    }))
+)
+
+const noCrypto = failure("encrypt", { _tag: "Rejected", status: 0, errcode: "NO_CRYPTO" }, "This client has no keys.")

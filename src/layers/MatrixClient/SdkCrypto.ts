@@ -1,0 +1,65 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
+import type { MatrixClient } from "matrix-js-sdk/lib/matrix.js"
+import { basename, join } from "node:path"
+import { CryptoUnusable, type StoreUnavailable } from "../../domain/Errors.ts"
+import { AppConfig } from "../AppConfig.ts"
+import { Store } from "../Store.ts"
+import { keyFromFile, keyFromSetting, passingKey } from "./CryptoKey.ts"
+import * as IndexedDb from "./IndexedDb.ts"
+
+/** The SDK looks for `indexedDB` in the global scope while it opens its store: two clients must not do that at once. */
+const opening = Semaphore.makeUnsafe(1)
+
+/** Readies the crypto of the SDK's clients, over `crypto.db` beside the database of the store. */
+export class SdkCrypto extends Context.Service<SdkCrypto, {
+  /** Gives a client its crypto, with the keys of its device. To be called before it syncs. Makes no request. */
+  attach(client: MatrixClient): Effect.Effect<void, CryptoUnusable>
+}>()("homing/MatrixClient/SdkCrypto") {
+  static readonly layer: Layer.Layer<SdkCrypto, CryptoUnusable | StoreUnavailable, AppConfig | Store> = Layer.effect(
+    SdkCrypto,
+    Effect.gen(function*() {
+      const { cryptoKey, dataDir } = yield* AppConfig
+      // The store has made the directory, and holds its lease.
+      yield* Store
+      const memory = dataDir === ":memory:"
+      const path = memory ? dataDir : join(dataDir, "crypto.db")
+      const factory = yield* IndexedDb.open(path)
+      // The classes must be there for as long as any client lives.
+      yield* IndexedDb.install(factory)
+      const storageKey = yield* cryptoKey !== undefined
+        ? keyFromSetting(cryptoKey)
+        : memory
+        ? passingKey
+        : keyFromFile(join(dataDir, "crypto.key"))
+
+      return SdkCrypto.of({
+        attach: Effect.fn("SdkCrypto.attach")(function*(client) {
+          yield* Effect.tryPromise({
+            try: () => client.initRustCrypto({ storageKey }),
+            catch: (cause) => unusable(path, cause)
+          })
+        }, (effect) => opening.withPermit(Effect.scoped(Effect.andThen(IndexedDb.install(factory), effect))))
+      })
+    })
+  )
+}
+
+/** What went wrong, by the words of the SDK; they hold no key. */
+const unusable = (path: string, cause: unknown): CryptoUnusable => {
+  const words = cause instanceof Error ? cause.message : String(cause)
+  if (/doesn't match/.test(words)) {
+    return new CryptoUnusable({
+      detail: `${path} holds the keys of another device.`,
+      remedy: `Put back the ${basename(path)} that belongs to this session, or run "homing sign-out" and move ${
+        basename(path)
+      } away: the next start is a new device.`
+    })
+  }
+  return new CryptoUnusable({
+    detail: `${path} cannot be opened with its key: ${words.slice(0, 200)}`,
+    remedy: "Put crypto.db and crypto.key back as they were together; a backup of the data directory has both."
+  })
+}
