@@ -283,8 +283,8 @@ export class Store extends Context.Service<Store, {
 
   /**
    * Forgets settled messages, and what was said to them, that were settled before `before` (milliseconds since the epoch) or came
-   * before the newest `keep` messages; and gives the room on disk back. Nothing goes that waits, or whose answer waits. In small
-   * transactions, with a pause after each: others are not held up.
+   * before the newest `keep` messages, one that came twice being two; and gives the room on disk back. Nothing goes that waits, or
+   * whose answer waits. In small transactions, with a pause after each: others are not held up.
    */
   prune(limits: { readonly before: number; readonly keep: number }): Stored<Pruned>
 

@@ -17,7 +17,7 @@ const FreePages = Schema.Struct({ freelist_count: Schema.Int })
 const decodeFreePages = decoderOf(FreePages)
 
 export const makePrune = (db: Database): Store["Service"]["prune"] => {
-  /** The number of the last row that came before the newest `keep`. Rows are numbered as they come, so nothing needs counting. */
+  /** The number of the last row that came before the newest `keep`. What comes is numbered, also what is there already, so nothing needs counting. */
   const cutoff = (keep: number) =>
     db.once(
       "Store.prune",

@@ -89,7 +89,8 @@ describe("whatever the order of ingest, begin, settle, redact, forget and send",
           case "ingest": {
             yield* store.inbox.ingest(batch(step.messages.map((n) => message(keyOf(n), roomOf(n)))))
             for (const n of step.messages) {
-              if (!inbox.has(n)) inbox.set(n, { attempts: 0, state: "pending", arrival: ++arrivals })
+              arrivals++
+              if (!inbox.has(n)) inbox.set(n, { attempts: 0, state: "pending", arrival: arrivals })
             }
             break
           }
