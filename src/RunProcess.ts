@@ -18,6 +18,11 @@ export const runProcess = <A, E>(program: Effect.Effect<A, E>): void => {
   onSignals()
   // outside of every Effect: a listener of the SDK that threw
   process.on("uncaughtException", (error) => teardown(Exit.die(error), process.exit))
+  // The SDK leaves work of its own to itself, such as looking for a backup of keys: what fails there is no end of the bot.
+  process.on("unhandledRejection", (reason) => {
+    const name = reason instanceof Error ? reason.name : typeof reason
+    process.stderr.write(`homing: something in the background failed (${name}), and is left at that.\n`)
+  })
   // whoever read the output has gone, as in `homing config | head`
   process.stdout.on("error", () => {})
   NodeRuntime.runMain(program, { disableErrorReporting: true, teardown })
