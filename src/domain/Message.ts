@@ -44,8 +44,6 @@ export interface Reply {
   readonly markdown: string
   /** `m.notice` for what the bot says about itself, `m.text` for what it has to say. */
   readonly kind: "text" | "notice"
-  /** Where it is said, when that is not the room of the question. */
-  readonly room?: RoomId
 }
 
 export const text = (markdown: string): Reply => ({ markdown, kind: "text" })

@@ -98,11 +98,10 @@ export const answersTo = (
     Effect.map(
       contentOf(reply, {
         "m.mentions": { user_ids: [message.sender] satisfies ReadonlyArray<UserId> },
-        // What is said in another room refers to nothing there.
-        ...(reply.room === undefined ? { "m.relates_to": relationTo(message.eventId, message.threadRoot) } : {})
+        "m.relates_to": relationTo(message.eventId, message.threadRoot)
       }),
       (content): OutgoingMessage => ({
-        roomId: reply.room ?? message.roomId,
+        roomId: message.roomId,
         transactionId: transactionIdOf(message.eventId, part),
         type: "m.room.message",
         content

@@ -1,13 +1,8 @@
 import * as Effect from "effect/Effect"
-import { transactionIdOf } from "../domain/Delivery.ts"
-import { notice } from "../domain/Message.ts"
 import { type ChatRoom, leftOpen } from "../domain/Origin.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
-import { AppConfig } from "../layers/AppConfig.ts"
-import { MatrixMessages, MatrixProvisioning, MatrixRooms } from "../layers/MatrixClient.ts"
-import { contentOf } from "../layers/Rendering.ts"
+import { MatrixProvisioning, MatrixRooms } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
-import { greeting } from "./Commands/NewChat.ts"
 import { provisionChat } from "./Provision.ts"
 
 /**
@@ -31,14 +26,7 @@ const finish = Effect.fnUntraced(function*(room: ChatRoom) {
     if (room.marker === undefined) yield* close(room)
     return
   }
-  const { again, title } = yield* provisionChat(origin)
-  if (again) return
-  const words = notice(greeting(title, yield* AppConfig))
-  const content = yield* contentOf(words, { "m.mentions": {} })
-  // The id that the greeting has when the command itself says it.
-  const transactionId = transactionIdOf(origin.request, 1)
-  yield* (yield* MatrixMessages).send({ roomId, transactionId, type: "m.room.message", content })
-  yield* Effect.logInfo("room_finished").pipe(Effect.annotateLogs({ room: roomId, user: origin.owner }))
+  yield* provisionChat(origin)
 })
 
 const close = Effect.fnUntraced(function*({ roomId }: ServerRoom) {

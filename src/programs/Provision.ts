@@ -1,13 +1,16 @@
 import * as Effect from "effect/Effect"
+import { codeSpan } from "../domain/CodeSpan.ts"
 import { afterFailure } from "../domain/Delivery.ts"
 import type { MatrixFailure } from "../domain/Errors.ts"
 import type { RoomId, UserId } from "../domain/Ids.ts"
+import { notice } from "../domain/Message.ts"
 import { type ChatOrigin, type Origin, requestKey, roomOfRequest, type SpaceOrigin } from "../domain/Origin.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { makeTurns } from "../layers/Lanes.ts"
-import { MatrixProvisioning, MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { MatrixMessages, MatrixProvisioning, MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { statement } from "../layers/Rendering.ts"
 import { Store } from "../layers/Store.ts"
 import { writeMarkerOrLater } from "./Markers.ts"
 
@@ -15,8 +18,8 @@ import { writeMarkerOrLater } from "./Markers.ts"
 const inTurn = makeTurns<UserId>()
 
 /**
- * Makes the room of a new chat, and its owner's Space when there is none: kept here -> Space -> room -> chat and marker -> invite ->
- * listed in the Space.
+ * Makes the room of a new chat, and its owner's Space when there is none: kept here -> Space -> room -> chat and marker -> invites ->
+ * greeting -> listed in the Space.
  *
  * Every step can be done again, and does nothing where it was done: ended anywhere and begun anew, also without the database, it comes to
  * the same room, chat and Space. Waits for a homeserver that is away or wants to be asked later; what it refuses for good fails.
@@ -27,22 +30,26 @@ const provision = Effect.fn("provisionChat")(function*(asked: ChatOrigin) {
   const store = yield* Store
   const begun = yield* store.provisioning.begin(asked)
   if (begun.done && begun.roomId !== undefined) {
-    return { roomId: begun.roomId, title: titleOf(begun.origin), again: true }
+    return { roomId: begun.roomId, title: ofChat(begun.origin, asked).title }
   }
 
   const space = yield* madeRoom(spaceOf(asked), undefined)
-  const { origin, roomId } = yield* madeRoom(asked, space.roomId)
-  // From here on what people write in the room finds its chat. What the room itself says of it may be older than this request.
-  if (origin.kind === "chat") yield* showChat(origin, roomId)
+  const made = yield* madeRoom(asked, space.roomId)
+  const { roomId } = made
+  const origin = ofChat(made.origin, asked)
+  // From here on what people write in the room finds its chat.
+  yield* showChat(origin, roomId)
   yield* invite(space.roomId, asked.owner)
   yield* invite(roomId, asked.owner)
+  yield* greet(origin, roomId)
   // The last step, and the one that shows that all others were done: `leftOpen` looks for it.
   yield* listInSpace(space.roomId, roomId)
   yield* store.provisioning.done(asked)
-  return { roomId, title: titleOf(origin), again: false }
+  return { roomId, title: origin.title }
 })
 
-const titleOf = (origin: Origin): string => origin.kind === "chat" ? origin.title : ""
+/** The request of a chat names a room of a chat. */
+const ofChat = (origin: Origin, asked: ChatOrigin): ChatOrigin => origin.kind === "chat" ? origin : asked
 
 const spaceOf = ({ created_at, owner, version }: ChatOrigin): SpaceOrigin => ({
   version,
@@ -134,6 +141,18 @@ const invite = Effect.fnUntraced(function*(room: RoomId, user: UserId) {
   const { members } = (yield* rooms.view(room)) ?? (yield* patiently(rooms.read(room)))
   if (members.has(user)) return
   yield* unlessRefused("owner_not_invited", room, (yield* MatrixProvisioning).invite(room, user))
+})
+
+/**
+ * The first words in the room. Not by the outbox, which would be lost with the database: they are said before the room counts as done,
+ * and the server drops them when they come again.
+ */
+const greet = Effect.fnUntraced(function*({ request, title }: ChatOrigin, roomId: RoomId) {
+  const { commandPrefix } = yield* AppConfig
+  const words = `Hello! This room is your chat ${codeSpan(title)}, opened with ${codeSpan(`${commandPrefix}new`)}. ` +
+    `Write to me here and I will answer. Type ${codeSpan(`${commandPrefix}help`)} to see what else I can do.`
+  const greeting = yield* statement(roomId, `new.${request}`, notice(words))
+  yield* unlessRefused("room_not_greeted", roomId, Effect.asVoid((yield* MatrixMessages).send(greeting)))
 })
 
 const listInSpace = Effect.fnUntraced(function*(space: RoomId, room: RoomId) {

@@ -1,5 +1,6 @@
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { RoomId } from "../../src/domain/Ids.ts"
 import { originType, readOrigin } from "../../src/domain/Origin.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
 
@@ -31,7 +32,7 @@ export const joinedRooms = Effect.fnUntraced(function*(person: Person) {
       const content = (type: string, key = "") =>
         events.find((event) => event.type === type && event.state_key === key)?.content
       return {
-        roomId: id,
+        roomId: RoomId.make(id),
         isSpace: content("m.room.create")?.["type"] === "m.space",
         encrypted: content("m.room.encryption") !== undefined,
         origin: readOrigin(content("m.room.create")?.[originType]),

@@ -2,7 +2,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { cleanTitle } from "../../domain/Chat.ts"
 import { codeSpan } from "../../domain/CodeSpan.ts"
-import { encryptedRoomText } from "../../domain/Diagnostic.ts"
 import { serverOf } from "../../domain/Ids.ts"
 import { type IncomingMessage, notice } from "../../domain/Message.ts"
 import { isAllowed } from "../../domain/Policy.ts"
@@ -12,7 +11,7 @@ import { MatrixRooms, MatrixSession } from "../../layers/MatrixClient.ts"
 import { provisionChat } from "../Provision.ts"
 import { linkTo } from "./RoomLink.ts"
 
-/** `!new`: a room for a new chat of the person who asks, and a word in it of what it is. */
+/** `!new`: a room for a new chat of the person who asks. */
 export const newChat = Effect.fnUntraced(function*(message: IncomingMessage, title: string | undefined) {
   const config = yield* AppConfig
   const { userId: self } = yield* (yield* MatrixSession).self
@@ -33,27 +32,12 @@ export const newChat = Effect.fnUntraced(function*(message: IncomingMessage, tit
     created_at: yield* Clock.currentTimeMillis
   })
   const link = linkTo(made.roomId, serverOf(self))
-  return [
-    notice(
-      `${
-        codeSpan(made.title)
-      } has a room now: [open](${link}). You are invited to it, and to the Space that lists your chats.`
-    ),
-    { ...notice(greeting(made.title, config)), room: made.roomId }
-  ]
+  return [notice(
+    `${codeSpan(made.title)} has a room now: [open](${link}). You are invited to it, and to your Space, which lists it.`
+  )]
 }, (effect, message) =>
   Effect.catchTag(effect, "MatrixFailure", (failure) =>
     Effect.logWarning("room_not_made").pipe(
       Effect.annotateLogs({ user: message.sender, event: message.eventId, problem: failure.message }),
       Effect.as([notice(`The homeserver does not let me make this room: ${failure.detail}`)])
     )))
-
-/** The first words in a room that the bot made. */
-export const greeting = (
-  title: string,
-  { commandPrefix, encryptNewRooms }: { readonly commandPrefix: string; readonly encryptNewRooms: boolean }
-): string =>
-  `Hello! This room is your chat ${codeSpan(title)}, which you opened with ${codeSpan(`${commandPrefix}new`)}. ` +
-  (encryptNewRooms
-    ? encryptedRoomText
-    : `Write to me here and I will answer. Type ${codeSpan(`${commandPrefix}help`)} to see what else I can do.`)

@@ -1,6 +1,6 @@
 import { Arbitrary, Schema } from "effect"
 import { Chat } from "../../../src/domain/Chat.ts"
-import { ChatId, RoomId, UserId } from "../../../src/domain/Ids.ts"
+import { ChatId, EventId, RoomId, UserId } from "../../../src/domain/Ids.ts"
 import { type Marker, markerVersion } from "../../../src/domain/Marker.ts"
 import type { OwnMembership, RoomMember, ServerRoom } from "../../../src/domain/ServerRoom.ts"
 
@@ -143,6 +143,28 @@ const aMarker = Arbitrary.all({
   }
 }))
 
+/** What a room was made for counts where no marker ever stood. */
+const anOrigin = Arbitrary.all({
+  made: oneOf(true, true, false),
+  chat: aChat,
+  owner: anOwner,
+  created_at: oneOf(1, 2, 3)
+}).pipe(
+  Arbitrary.map(({ chat, made, ...about }): ServerRoom["origin"] =>
+    made
+      ? {
+        ...about,
+        version: 1,
+        kind: "chat",
+        request: EventId.make(`$${chat}`),
+        chat_id: chatId(chat),
+        owner_name: "Ann",
+        title: "Made"
+      }
+      : undefined
+  )
+)
+
 const memberships: ReadonlyArray<OwnMembership> = [
   "join",
   "join",
@@ -162,6 +184,7 @@ const aServerRoom = Arbitrary.all({
   membership: oneOf(...memberships),
   isSpace: oneOf(false, false, false, false, false, false, false, true),
   marker: aMarker,
+  origin: anOrigin,
   successor: oneOf(undefined, ...roomNames),
   permitted: oneOf(true, true, true, false),
   honest: oneOf(true, true, true, false),
@@ -209,6 +232,7 @@ export const worlds: Arbitrary.Arbitrary<World> = Arbitrary.all({
           membership: seed.membership,
           isSpace: seed.isSpace,
           marker: seed.marker(name),
+          origin: seed.origin,
           tombstone: seed.successor === undefined ? undefined : tombstone(seed.successor, seed.permitted),
           predecessor: predecessors.get(name),
           members: new Map<UserId, RoomMember>([[ann, owner], [bob, owner]])

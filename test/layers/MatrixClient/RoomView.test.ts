@@ -46,6 +46,20 @@ describe("the view of a room", () => {
     })
   })
 
+  it("tells what this account made it for, and believes nobody else's", () => {
+    const origin = { version: 1, kind: "space", owner: alice, created_at: 1 }
+    const created = { ...state("m.room.create", { type: "m.space", "dev.homing.origin": origin }), sender: bot }
+    assert.deepEqual(seen(joined(after(created)))?.origin, origin)
+    assert.isUndefined(seen(joined(after({ ...created, sender: alice })))?.origin)
+  })
+
+  it("lists the rooms of a Space as they come, and keeps those that were taken out", () => {
+    const child = (id: string, content: object) => state("m.space.child", { ...content }, id)
+    const one = joined(after(child("!one:hs", { via: ["hs"] }), child("nonsense", { via: ["hs"] })))
+    const two = joined(after(child("!two:hs", { via: ["hs"] }), child("!one:hs", {})))
+    assert.sameMembers([...(seen(one, two)?.children ?? [])], [RoomId.make("!one:hs"), RoomId.make("!two:hs")])
+  })
+
   it("changes with the state that a later answer brings, and keeps the rest", () => {
     const view = applySync(emptyView, whole, bot)
     const before = view.get(room)?.room
