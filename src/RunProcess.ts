@@ -28,11 +28,15 @@ export const runProcess = <A, E>(program: Effect.Effect<A, E>): void => {
   NodeRuntime.runMain(program, { disableErrorReporting: true, teardown })
 }
 
-/** Ends the process by force: the SDK's timers would keep it alive for up to 110 s. */
+/**
+ * Ends the process by force: the SDK's timers would keep it alive for up to 110 s. But not before a pipe has taken what was printed, which
+ * is no faster than its reader.
+ */
 const teardown: Runtime.Teardown = (exit) => {
   const { code, message } = endingOf(exit)
   if (message !== undefined) process.stderr.write(`${message}\n`)
-  process.exit(code)
+  if (process.stdout.writableLength === 0) process.exit(code)
+  process.stdout.write("", () => process.exit(code))
 }
 
 /** `NodeRuntime` interrupts the program on a signal; this bounds how long that may take. */

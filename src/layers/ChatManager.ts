@@ -139,10 +139,11 @@ const make = Effect.gen(function*() {
     apply: Effect.fn("ChatManager.apply")(function*(outcomes) {
       yield* store.transaction(Effect.gen(function*() {
         const changed: Array<Chat> = []
+        const known = yield* store.chats.byIds(outcomes.flatMap(idOf))
         // Rooms are let go before any is taken: two chats that change places would else meet in one room.
         for (const outcome of outcomes) {
           if (outcome._tag === "Skipped" || outcome._tag === "Conflict") continue
-          const before = yield* store.chats.byId(outcome.chatId)
+          const before = known.get(outcome.chatId)
           const after = chatAfter(outcome, before)
           if (after === undefined) continue
           if (before !== undefined && before.binding !== null && before.binding.roomId !== after.binding?.roomId) {
@@ -155,6 +156,10 @@ const make = Effect.gen(function*() {
     })
   })
 })
+
+/** The chat that an outcome may change. */
+const idOf = (outcome: Outcome): ReadonlyArray<ChatId> =>
+  outcome._tag === "Skipped" || outcome._tag === "Conflict" ? [] : [outcome.chatId]
 
 const newestFirst = (a: Chat, b: Chat) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1)
 

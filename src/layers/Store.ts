@@ -177,11 +177,13 @@ export class Store extends Context.Service<Store, {
   readonly chats: {
     readonly all: Stored<ReadonlyArray<Chat>>
     byId(id: ChatId): Stored<Chat | undefined>
+    /** Those of them that there are, in one look. */
+    byIds(ids: ReadonlyArray<ChatId>): Stored<ReadonlyMap<ChatId, Chat>>
     byRoom(room: RoomId): Stored<Chat | undefined>
     /** The chats that these rooms show, in one look. */
     byRooms(rooms: ReadonlyArray<RoomId>): Stored<ReadonlyMap<RoomId, Chat>>
     /** When the newest message came that is remembered of each of these rooms, in milliseconds since the epoch. Reads the whole inbox. */
-    lastHeard(rooms: ReadonlyArray<RoomId>): Stored<ReadonlyMap<RoomId, number>>
+    lastHeard(rooms: ReadonlyArray<RoomId> | "all"): Stored<ReadonlyMap<RoomId, number>>
     /** Inserts or replaces. Only the chat manager calls it. A room shows at most one chat: a second is `failed`. */
     put(chat: Chat): Stored<void>
   }

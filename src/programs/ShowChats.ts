@@ -38,14 +38,14 @@ export const showChats = Effect.fn("ShowChats")(function*(report: ConfigReport, 
     Effect.provide(Store.layerReadOnly.pipe(Layer.provide(Layer.succeed(AppConfig, settings))))
   )
   const shown = chats.filter(({ archived }) => options.archived || !archived)
-  yield* Console.log(options.json ? JSON.stringify(shown, null, 2) : rendered(shown, chats.length - shown.length))
+  yield* Console.log(options.json ? JSON.stringify(shown, null, 2) : renderedChats(shown, chats.length - shown.length))
 })
 
 /** Every chat of the store, those first where somebody wrote last. */
 export const readChats = Effect.gen(function*() {
   const { chats } = yield* Store
   const all = yield* chats.all
-  const heard = yield* chats.lastHeard(all.flatMap(({ binding }) => binding?.roomId ?? []))
+  const heard = yield* chats.lastHeard("all")
   return all.map((chat) => listed(chat, heard)).sort(byActivity)
 }).pipe(Effect.withSpan("readChats"))
 
@@ -62,9 +62,10 @@ const listed = (chat: Chat, heard: ReadonlyMap<RoomId, number>): ListedChat => (
 })
 
 const byActivity = (a: ListedChat, b: ListedChat): number =>
-  (b.lastMessageAt ?? 0) - (a.lastMessageAt ?? 0) || b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1)
+  (b.lastMessageAt ?? -1) - (a.lastMessageAt ?? -1) || b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1)
 
-const rendered = (chats: ReadonlyArray<ListedChat>, hidden: number): string => {
+/** As a table; `hidden` chats are archived and not among them. */
+export const renderedChats = (chats: ReadonlyArray<ListedChat>, hidden: number): string => {
   const archived = hidden === 0
     ? []
     : [`${plural(hidden, "archived chat")} ${hidden === 1 ? "is" : "are"} not shown: add --archived.`]

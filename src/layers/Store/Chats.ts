@@ -1,17 +1,18 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Chat, DetachReason } from "../../domain/Chat.ts"
-import { readSettings, writtenSettings } from "../../domain/ChatSettings.ts"
+import { type ChatSettings, noSettings, readSettings, writtenSettings } from "../../domain/ChatSettings.ts"
 import { ChatId, RoomId, UserId } from "../../domain/Ids.ts"
 import type { Store } from "../Store.ts"
-import { allRows, type Database, decoderOf } from "./Database.ts"
+import { type Database, decoderOf } from "./Database.ts"
 
+/** As SQLite has it: to have the schema read the bit and the JSON costs three times what all the rest does. */
 const Row = Schema.Struct({
   id: ChatId,
   owner: UserId,
   owner_name: Schema.String,
   title: Schema.String,
-  archived: Schema.BooleanFromBit,
+  archived: Schema.Literals([0, 1]),
   revision: Schema.Int,
   created_at: Schema.Number,
   room_id: Schema.NullOr(RoomId),
@@ -19,7 +20,7 @@ const Row = Schema.Struct({
   detached: Schema.NullOr(DetachReason),
   marker_revision: Schema.Int,
   /** Absent in a file that an older Homing wrote, and that is only looked at. */
-  settings: Schema.optionalKey(Schema.fromJsonString(Schema.Unknown))
+  settings: Schema.optionalKey(Schema.String)
 })
 type Row = typeof Row.Type
 const decodeRow = decoderOf(Schema.UndefinedOr(Row))
@@ -27,42 +28,46 @@ const decodeRows = decoderOf(Schema.Array(Row))
 
 const decodeHeard = decoderOf(Schema.Array(Schema.Struct({ room_id: RoomId, heard_at: Schema.Number })))
 
+const decodeSettings = decoderOf(Schema.fromJsonString(Schema.Unknown))
+const settingsIn = (json: string): ChatSettings => json === "{}" ? noSettings : readSettings(decodeSettings(json))
+
+/** The row was checked when it was decoded: the class need not check it once more. */
 const toChat = (row: Row): Chat =>
   new Chat({
     id: row.id,
     owner: row.owner,
     ownerName: row.owner_name,
     title: row.title,
-    archived: row.archived,
-    settings: readSettings(row.settings),
+    archived: row.archived === 1,
+    settings: settingsIn(row.settings ?? "{}"),
     revision: row.revision,
     createdAt: row.created_at,
     binding: row.room_id === null || row.bound_at === null ? null : { roomId: row.room_id, boundAt: row.bound_at },
     detached: row.detached,
     markerRevision: row.marker_revision
-  })
+  }, { disableChecks: true })
 
 const fromChat = (chat: Chat): Row => ({
   id: chat.id,
   owner: chat.owner,
   owner_name: chat.ownerName,
   title: chat.title,
-  archived: chat.archived,
+  archived: chat.archived ? 1 : 0,
   revision: chat.revision,
   created_at: chat.createdAt,
   room_id: chat.binding?.roomId ?? null,
   bound_at: chat.binding?.boundAt ?? null,
   detached: chat.detached,
   marker_revision: chat.markerRevision,
-  settings: writtenSettings(chat.settings)
+  settings: JSON.stringify(writtenSettings(chat.settings))
 })
-
-const encodeRow = Schema.encodeSync(Row)
 
 const one = (found: unknown): Chat | undefined => {
   const row = decodeRow(found)
   return row && toChat(row)
 }
+
+const selectHeard = "SELECT room_id, max(received_at) AS heard_at FROM inbox WHERE kind = 'message'"
 
 /** One value that lists any number: SQLite takes no more than 32,766 of them. */
 const listed = "(SELECT value FROM json_each(?))"
@@ -72,12 +77,16 @@ export const makeChats = (db: Database): Store["Service"]["chats"] => {
   const { sql } = db
 
   return {
-    all: Effect.map(allRows(db, Row, sql`SELECT * FROM chats`), (rows) => rows.map(toChat)).pipe(
-      Effect.withSpan("Store.chats.all")
-    ),
+    all: db.once("Store.chats.all", (statements) => decodeRows(statements.all("SELECT * FROM chats")).map(toChat)),
 
     byId: (id) =>
       db.once("Store.chats.byId", (statements) => one(statements.get("SELECT * FROM chats WHERE id = ?", id))),
+
+    byIds: (ids) =>
+      db.once("Store.chats.byIds", (statements) => {
+        const rows = decodeRows(statements.all(`SELECT * FROM chats WHERE id IN ${listed}`, JSON.stringify(ids)))
+        return new Map(rows.map((row) => [row.id, toChat(row)]))
+      }),
 
     byRoom: (room) =>
       db.once("Store.chats.byRoom", (statements) => one(statements.get("SELECT * FROM chats WHERE room_id = ?", room))),
@@ -90,16 +99,15 @@ export const makeChats = (db: Database): Store["Service"]["chats"] => {
 
     lastHeard: (rooms) =>
       db.once("Store.chats.lastHeard", (statements) => {
-        const rows = decodeHeard(statements.all(
-          `SELECT room_id, max(received_at) AS heard_at FROM inbox
-            WHERE kind = 'message' AND room_id IN ${listed} GROUP BY room_id`,
-          JSON.stringify(rooms)
-        ))
-        return new Map(rows.map((row) => [row.room_id, row.heard_at]))
+        // For all of them, to ask of every row whether its room is meant takes as long as the rest.
+        const rows = rooms === "all"
+          ? statements.all(`${selectHeard} GROUP BY room_id`)
+          : statements.all(`${selectHeard} AND room_id IN ${listed} GROUP BY room_id`, JSON.stringify(rooms))
+        return new Map(decodeHeard(rows).map((row) => [row.room_id, row.heard_at]))
       }),
 
     put: Effect.fn("Store.chats.put")(function*(chat) {
-      const row = encodeRow(fromChat(chat))
+      const row = fromChat(chat)
       yield* db.run(sql`INSERT INTO chats ${sql.insert(row)} ON CONFLICT (id) DO UPDATE SET ${sql.update(row, ["id"])}`)
     })
   }
