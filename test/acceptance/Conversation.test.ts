@@ -51,16 +51,6 @@ describe("an invite", () => {
       assert.deepStrictEqual(alice.repliesUntilNow(unheard), [])
       assert.strictEqual(yield* mallory.membership(trap, account.userId), "invite")
     }))
-
-  it.live("to an encrypted room is answered by saying that it cannot read there yet", () =>
-    Effect.gen(function*() {
-      const { account, alice, start } = yield* scenario()
-      yield* start
-      const room = yield* alice.createRoom()
-      yield* alice.sendState(room, "m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" })
-      yield* alice.invite(room, account.userId)
-      assert.match(bodyOf(yield* alice.hears(room, account.userId)), /encrypted/)
-    }))
 })
 
 describe("a message", () => {
