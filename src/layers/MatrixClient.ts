@@ -143,7 +143,16 @@ export type MatrixClient =
  * matrix-js-sdk over HTTP. Needs the configuration and the store. The SDK costs 150 to 250 ms and 46 MB: it is loaded when
  * the layer is built, after the configuration has been checked.
  */
-export const layer = Layer.unwrap(Effect.map(Effect.promise(() => import("./MatrixClient/Live.ts")), (_) => _.layer))
+export const layer = Layer.unwrap(
+  Effect.map(
+    Effect.promise(() => {
+      // Other threads compile the WebAssembly of the crypto while this one loads the SDK.
+      void import("./MatrixClient/CompileCrypto.ts")
+      return import("./MatrixClient/Live.ts")
+    }),
+    (_) => _.layer
+  )
+)
 
 /** The same services straight over the in-memory `Homeserver`, without HTTP and without the SDK. */
 export const layerMemory = Layer.unwrap(
