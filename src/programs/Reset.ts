@@ -67,8 +67,7 @@ export const reset = Effect.fn("Reset")(function*(
 
   if (options.dryRun) {
     const plan = yield* drawUp(options).pipe(
-      Effect.provide(Layer.provideMerge(layer, Store.layerReadOnly)),
-      Effect.provide(config)
+      Effect.provide(layer.pipe(Layer.provideMerge(Store.layerReadOnly), Layer.provideMerge(config)))
     )
     const holder = yield* Store.holder.pipe(Effect.provide(config))
     const stopIt = holder === undefined ? "" : " A bot is running on it, and has to be stopped first."

@@ -33,7 +33,7 @@ describe("homing reconcile --dry-run", () => {
         const marker = yield* account.roomAccountData(tea, markerType)
         assert.isObject(marker)
         yield* account.setRoomAccountData(coffee, markerType, Object.assign({}, marker, { room_id: coffee }))
-        yield* alice.kick(cake, botId)
+        yield* account.leave(cake)
         const silent = yield* alice.createRoom({ name: "Silent", invite: [botId] })
         yield* account.join(silent)
 
@@ -56,7 +56,7 @@ describe("homing reconcile --dry-run", () => {
           told.stdout,
           new RegExp(`conflict +${coffee} .*\n +one_room_two_chats: .*\n +-> type !register in this`)
         )
-        assert.match(told.stdout, new RegExp(`detached +${cake} .*\n +kicked: .*\n +-> invite the bot`))
+        assert.match(told.stdout, new RegExp(`detached +${cake} .*\n +left: .*\n +-> invite the bot`))
         assert.match(
           told.stdout,
           new RegExp(`skipped +${silent}\n +no_marker: the room shows no chat\n +-> type !register`)

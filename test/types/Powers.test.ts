@@ -1,8 +1,11 @@
 import { expectTypeOf, it } from "@effect/vitest"
 import type { Effect } from "effect"
+import type { AccountLook } from "../../src/layers/AccountLook.ts"
 import type { MatrixMessages, MatrixProvisioning, MatrixRooms } from "../../src/layers/MatrixClient.ts"
+import type { Store } from "../../src/layers/Store.ts"
 import type { runCommand } from "../../src/programs/Commands.ts"
 import type { handleInvite } from "../../src/programs/HandleInvite.ts"
+import type { lookAndDecide } from "../../src/programs/PreviewReconciliation.ts"
 import type { provisionChat } from "../../src/programs/Provision.ts"
 import type { reconcileAll, reconcileChange, reconcileRoom } from "../../src/programs/Reconcile.ts"
 import type { resolveChat, resolveOpenChat } from "../../src/programs/Resolve.ts"
@@ -26,4 +29,8 @@ it("commands and invites may change rooms", () => {
   expectTypeOf<MatrixProvisioning>().toExtend<Powers<typeof provisionChat>>()
   expectTypeOf<MatrixProvisioning>().toExtend<Powers<typeof runCommand>>()
   expectTypeOf<MatrixProvisioning>().toExtend<Powers<typeof handleInvite>>()
+})
+
+it("a dry run has nothing to change with: it looks at the account and at the store", () => {
+  expectTypeOf<Effect.Services<typeof lookAndDecide>>().toEqualTypeOf<AccountLook | Store>()
 })
