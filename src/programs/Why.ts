@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ReferenceCode, type RoomId } from "../domain/Ids.ts"
+import { isNewsKey } from "../domain/Reconciliation/Explain.ts"
 import { AppConfig, localSettingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { type InboxRecord, type OutboxRecord, Store } from "../layers/Store.ts"
@@ -40,9 +41,16 @@ export const whatBecameOf = Effect.fn("whatBecameOf")(function*(id: string, room
     ? yield* inbox.find(own.inboxKey)
     : (yield* inbox.find(id)) ?? (Option.isSome(code) ? yield* inbox.findByCode(code.value) : undefined)
   if (record === undefined || (room !== undefined && record.roomId !== room)) return yield* new NothingKnown({ id })
+  const answers = yield* outbox.answersTo(record.key)
+  if (isNewsKey(record.key)) {
+    return [
+      `The bot told its operators what it found at its start, at ${timeOf(record.receivedAt)}.`,
+      ...answers.map(answerIn)
+    ]
+  }
   return [
     ...(own === undefined ? [] : [`${id} is what the bot said to ${record.key}.`]),
-    ...becameOf(record, yield* outbox.answersTo(record.key))
+    ...becameOf(record, answers)
   ]
 })
 

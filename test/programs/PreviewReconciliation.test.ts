@@ -54,7 +54,7 @@ describe("homing reconcile --dry-run", () => {
         )
         assert.match(
           told.stdout,
-          new RegExp(`conflict +${coffee} .*\n +one_room_two_chats: .*\n +-> type !register in this`)
+          new RegExp(`conflict +${coffee} .*\n +one_room_two_chats: .*\n +-> type !register in that`)
         )
         assert.match(told.stdout, new RegExp(`detached +${cake} .*\n +left: .*\n +-> invite the bot`))
         assert.match(

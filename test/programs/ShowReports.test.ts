@@ -38,15 +38,15 @@ layer(NodeServices.layer)("homing reports", (it) => {
           "1970-01-01T00:01:00Z  all rooms: 1 moved, 1 skipped, 2 conflicts (1 room and 0 chats in 3 ms)",
           `  conflict   ${roomA}  shows chat plans  claims chat other`,
           "             one_room_two_chats: its marker names another chat than the one that it shows here",
-          "             -> type ?register in this room: the marker is then written from the chat here",
+          "             -> type ?register in that room: the marker is then written from the chat here",
           `  conflict   ${roomB}  claims chat plans`,
           "             owner_disagrees: its marker names another owner than the chat has here",
-          "             -> type ?register in this room: it then shows a chat of its own",
+          "             -> type ?register in that room: it then shows a chat of its own",
           `  moved      ${roomA} -> ${roomB}  chat plans`,
           "             room_upgraded: the room was replaced by another, and the chat follows",
           `  skipped    ${roomA}`,
           "             no_marker: the room shows no chat",
-          "             -> type ?register in this room",
+          "             -> type ?register in that room",
           ""
         ])
         assert.include(

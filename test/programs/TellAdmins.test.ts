@@ -5,6 +5,7 @@ import { RoomId } from "../../src/domain/Ids.ts"
 import { markerType } from "../../src/domain/Marker.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
+import { whatBecameOf } from "../../src/programs/Why.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
 /** A chat, and a room of the operators that shows none, both with the bot in them; the bot is down. */
@@ -52,6 +53,11 @@ describe("the room of the operators", () => {
       assert.deepStrictEqual(more, [])
       assert.include(news, "1 detached")
       assert.include(news, `- detached \`${chat}\`: the bot was kicked`)
+      const [message] = (yield* olga.messages(office)).filter(({ sender, type }) =>
+        sender === botId && type === "m.room.message"
+      )
+      const why = yield* Effect.provide(whatBecameOf(message?.event_id ?? ""), database)
+      assert.match(why.join(" "), /^The bot told its operators what it found .* stands in the room as/)
       assert.include(news, "To settle it, invite the bot to the room again")
     }).pipe(Effect.provide(homeserver)))
 
@@ -69,7 +75,7 @@ describe("the room of the operators", () => {
       const [news = "", ...more] = yield* told(olga, office)
       assert.deepStrictEqual(more, [])
       assert.include(news, `- conflict \`${rival}\`: it claims a chat that another room shows`)
-      assert.include(news, "type !register in this room")
+      assert.include(news, "To settle it, type `!register` in that room: it then shows a chat of its own.")
 
       const bot = yield* startBot({ database, settings })
       yield* answerTo(alice, rival, yield* alice.say(rival, "!register"))

@@ -15,9 +15,9 @@ type Reason = Outcome["reason"]
 /** `register` is how the command is typed, such as `!register`. */
 type Words = readonly [what: string, settledBy?: (register: string) => string]
 
-const inRoom = (register: string) => `type ${register} in this room`
-const newChat = (register: string) => `type ${register} in this room: it then shows a chat of its own`
-const keepLocal = (register: string) => `type ${register} in this room: the marker is then written from the chat here`
+const inRoom = (register: string) => `type ${register} in that room`
+const newChat = (register: string) => `type ${register} in that room: it then shows a chat of its own`
+const keepLocal = (register: string) => `type ${register} in that room: the marker is then written from the chat here`
 const inviteAgain = () => "invite the bot to the room again"
 
 const words: { readonly [R in Reason]: Words } = {
@@ -53,11 +53,11 @@ const words: { readonly [R in Reason]: Words } = {
   owner_disagrees: ["its marker names another owner than the chat has here", keepLocal]
 }
 
-/** What an outcome means, and the one thing that settles it, if there is one. `prefix` is what a command begins with. */
-export const explain = (outcome: Outcome, prefix: string): Explanation => {
+/** What an outcome means, and the one thing that settles it, if there is one. `register` is how the command is typed, such as `!register`. */
+export const explain = (outcome: Outcome, register: string): Explanation => {
   const [what, settledBy] = words[outcome.reason]
   const ownChat = outcome._tag === "Conflict" && outcome.chatId === null ? newChat : settledBy
-  return { what, settledBy: ownChat?.(`${prefix}register`) }
+  return { what, settledBy: ownChat?.(register) }
 }
 
 /** Conflicts first, then what was changed, then what was passed over. */
@@ -72,17 +72,22 @@ export const mostUrgentFirst = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray
 export const isNews = ({ conflicts, detached, moved, restored, updated }: ReconciliationReport): boolean =>
   conflicts + detached + moved + restored + updated > 0
 
+const newsKey = "news."
+
+/** Whether this is what the news of a report is called, and not the key of somebody's message. */
+export const isNewsKey = (key: string): boolean => key.startsWith(newsKey)
+
 /**
  * What the news of a report is called: a change by when it was made, for it may happen again. Conflicts alone by what they are, so that
  * a bot that is started again and again tells of them once.
  */
 export const newsKeyOf = (report: ReconciliationReport): string => {
   const { conflicts, detached, findings, moved, restored, startedAt, updated } = report
-  if (detached + moved + restored + updated > 0) return `report.${startedAt}`
+  if (detached + moved + restored + updated > 0) return `${newsKey}${startedAt}`
   const told = findings.flatMap((outcome) =>
     outcome._tag === "Conflict" ? [`${outcome.reason} ${outcome.roomId} ${outcome.chatId} ${outcome.claimed}`] : []
   )
-  return `conflicts.${conflicts}.${told.join(".")}`
+  return `${newsKey}conflicts.${conflicts}.${told.join(".")}`
 }
 
 /** Such as `2 restored, 1 conflict`. */
@@ -98,10 +103,10 @@ export const countsOf = (report: ReconciliationReport): string => {
 export const newsOf = (report: ReconciliationReport, prefix: string): string => {
   const news = mostUrgentFirst(report.findings.filter(({ _tag }) => _tag !== "Skipped"))
   const shown = news.slice(0, mostNews).map((outcome) => {
-    const { settledBy, what } = explain(outcome, prefix)
+    const { settledBy, what } = explain(outcome, codeSpan(`${prefix}register`))
     const room = outcome.roomId === null ? "" : ` ${codeSpan(outcome.roomId)}`
     return `- ${outcome._tag.toLowerCase()}${room}: ${what}${
-      settledBy === undefined ? "" : `. To settle it, ${settledBy}`
+      settledBy === undefined ? "" : `. To settle it, ${settledBy}.`
     }`
   })
   const { conflicts, detached, moved, restored, updated } = report

@@ -21,9 +21,12 @@ const report = (outcomes: ReadonlyArray<Outcome>, startedAt = 5) =>
 
 describe("a finding in words", () => {
   it("names the command with the prefix that is set, and by what the room shows", () => {
-    assert.include(explain(conflict(1), "?").settledBy, "type ?register in this room: it then shows a chat of its own")
-    assert.include(explain(conflict(1, chatOf(1)), "?").settledBy, "written from the chat here")
-    assert.isUndefined(explain({ _tag: "Skipped", roomId: roomOf(1), reason: "space" }, "?").settledBy)
+    assert.include(
+      explain(conflict(1), "?register").settledBy,
+      "type ?register in that room: it then shows a chat of its own"
+    )
+    assert.include(explain(conflict(1, chatOf(1)), "?register").settledBy, "written from the chat here")
+    assert.isUndefined(explain({ _tag: "Skipped", roomId: roomOf(1), reason: "space" }, "?register").settledBy)
   })
 })
 
