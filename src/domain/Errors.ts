@@ -208,6 +208,17 @@ export class CryptoUnusable extends Schema.TaggedError<CryptoUnusable>()("Crypto
   }
 }
 
+/** The device cannot be verified, or its keys not be backed up, until somebody does something. Messages are answered all the same. */
+export class EncryptionLocked extends Schema.TaggedError<EncryptionLocked>()("EncryptionLocked", {
+  detail: Schema.String,
+  remedy: Schema.String
+}) {
+  override readonly [Runtime.errorExitCode] = exitCode.credentialsRefused
+  override get message() {
+    return `${this.detail} ${this.remedy}`
+  }
+}
+
 /** Another process runs on the same data directory. Exit code 75. */
 export class LeaseHeld extends Schema.TaggedError<LeaseHeld>()("LeaseHeld", {
   path: Schema.String,

@@ -27,6 +27,12 @@ export interface Settings {
   readonly dataDir: string
   /** Key of `crypto.db`, 32 bytes in base64; undefined for the one in `crypto.key` beside it. */
   readonly cryptoKey: Redacted.Redacted | undefined
+  /** Opens the account's secret storage: cross-signing and the key backup. Undefined for the one in `recovery.key`, if there is one. */
+  readonly recoveryKey: Redacted.Redacted | undefined
+  /** Who gets the keys of what the bot says in encrypted rooms: every device of a member, or only those of people it has verified. */
+  readonly shareKeys: "all" | "verified"
+  /** Whether the bot takes part in interactive verification, and says that the emoji match. */
+  readonly autoVerify: boolean
   readonly allowedUsers: ReadonlyArray<UserId>
   /** Server names; `*` allows every server. When neither users nor servers are given: the bot's own server. */
   readonly allowedServers: ReadonlyArray<ServerName | "*">
@@ -92,6 +98,9 @@ const testSettings: Settings = {
   deviceName: "Homing",
   dataDir: ":memory:",
   cryptoKey: undefined,
+  recoveryKey: undefined,
+  shareKeys: "all",
+  autoVerify: false,
   allowedUsers: [],
   allowedServers: [],
   commandPrefix: "!",

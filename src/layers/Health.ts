@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
+import { counted, type Decryptions, noDecryptions, whyUnreadable } from "../domain/Encryption.ts"
 
 /** What the process is at, as those outside may ask. */
 export interface HealthState {
@@ -17,14 +18,21 @@ export class Health extends Context.Service<Health, {
   /** Changes what is given and keeps the rest. */
   set(change: Partial<HealthState>): Effect.Effect<void>
   readonly get: Effect.Effect<HealthState>
+  /** An encrypted message could be read, or could not. */
+  decrypted(couldRead: boolean): Effect.Effect<void>
+  /** Since the start. */
+  readonly decryptions: Effect.Effect<Decryptions>
 }>()("homing/Health") {
   static readonly layer = Layer.effect(
     Health,
     Effect.gen(function*() {
       const state = yield* Ref.make<HealthState>({ phase: "starting", lastSyncAt: undefined })
+      const decryptions = yield* Ref.make(noDecryptions)
       return Health.of({
         set: (change) => Ref.update(state, (state) => ({ ...state, ...change })),
-        get: Ref.get(state)
+        get: Ref.get(state),
+        decrypted: (couldRead) => Ref.update(decryptions, (before) => counted(before, couldRead)),
+        decryptions: Ref.get(decryptions)
       })
     })
   )
@@ -47,7 +55,9 @@ export const whyNotReady = (
 
 /** The health at this moment, and whether it is good enough to be relied on. */
 export const readiness = Effect.fn("Health.readiness")(function*(syncTimeout: Duration.Duration) {
-  const state = yield* Effect.flatMap(Health, (health) => health.get)
-  const reason = whyNotReady(state, yield* Clock.currentTimeMillis, syncTimeout)
-  return { ready: reason === undefined, reason, ...state }
+  const health = yield* Health
+  const [state, decryptions] = [yield* health.get, yield* health.decryptions]
+  const reason = whyNotReady(state, yield* Clock.currentTimeMillis, syncTimeout) ?? whyUnreadable(decryptions)
+  const { read, unread } = decryptions
+  return { ready: reason === undefined, reason, ...state, decrypted: { read, unread } }
 })

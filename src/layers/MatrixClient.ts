@@ -1,9 +1,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type { EncryptionState } from "../domain/Encryption.ts"
 import type {
   CredentialsRefused,
   CryptoUnusable,
+  EncryptionLocked,
   HomeserverUnreachable,
   MatrixFailure,
   SessionEnded,
@@ -104,12 +107,22 @@ export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
   writeMarker(room: RoomId, marker: Marker | undefined): Effect.Effect<void, MatrixFailure>
 }>()("homing/MatrixProvisioning") {}
 
-/** Reads what was said in encrypted rooms. Sending encrypts by itself. */
+/** Reads what was said in encrypted rooms, and keeps the keys for it. Sending encrypts by itself. */
 export class MatrixCrypto extends Context.Service<MatrixCrypto, {
   /** The event in clear: its type and content are those that were encrypted. Asks the server for nothing. */
   decrypt(room: RoomId, event: RawEvent): Effect.Effect<RawEvent, Undecryptable>
   /** Waits for a room where something that could not be decrypted now can. */
   readonly nextReadable: Effect.Effect<RoomId>
+  /**
+   * Sets up what is missing for the bot's device to be verified and its keys to be backed up: the account's identity, the device's
+   * signature, secret storage and the backup. Nothing that another session made is replaced. Can be done again; waits for the first sync
+   * where there is one. Undefined for a client without keys.
+   */
+  readonly establish: Effect.Effect<EncryptionState | undefined, CryptoUnusable | EncryptionLocked | MatrixFailure>
+  /** How it stands, as the server tells it. Changes nothing. Undefined for a client without keys. */
+  readonly state: Effect.Effect<EncryptionState | undefined, CryptoUnusable | EncryptionLocked | MatrixFailure>
+  /** Puts the account's secrets under a new recovery key, which is kept nowhere here. The old one opens nothing from then on. */
+  readonly renewRecoveryKey: Effect.Effect<Redacted.Redacted, CryptoUnusable | EncryptionLocked | MatrixFailure>
 }>()("homing/MatrixCrypto") {}
 
 /** The initial sync, and the loop that follows it. */
@@ -123,11 +136,12 @@ export class MatrixSync extends Context.Service<MatrixSync, {
   ): Effect.Effect<SyncBatch, CryptoUnusable | HomeserverUnreachable | SessionEnded | SyncStalled>
   /**
    * Hands the initial batch and then every later one to `ingest`, one at a time; the next request goes out when `ingest`
-   * has returned. Ends only with an error: of `ingest`, of the session, or `SyncStalled` when the watchdog saw no life.
+   * has returned. Ends only with an error: of `ingest`, of the session, of keys that are not those of the device, or
+   * `SyncStalled` when the watchdog saw no life.
    */
   loop<E, R>(
     ingest: (batch: SyncBatch) => Effect.Effect<void, E, R>
-  ): Effect.Effect<never, E | SessionEnded | SyncStalled, R>
+  ): Effect.Effect<never, E | CryptoUnusable | SessionEnded | SyncStalled, R>
 }>()("homing/MatrixSync") {}
 
 /** The services that one Matrix client gives. */

@@ -21,7 +21,7 @@ import type { Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "./AppConfig.ts"
 import { backUp, restore } from "./Store/Backup.ts"
-import { forgetKeys } from "./Store/Forget.ts"
+import { forgetKeys, putKeysAside } from "./Store/Forget.ts"
 import { takeLease } from "./Store/Lease.ts"
 import { changeDataDir, leaseHolder, openDataDir, openStore, readDataDir } from "./Store/Live.ts"
 
@@ -328,6 +328,10 @@ export class Store extends Context.Service<Store, {
 
   /** Deletes the keys of the bot's device. Only under the lease. */
   static readonly forgetKeys = Effect.flatMap(AppConfig, (settings) => forgetKeys(settings.dataDir))
+
+  /** Moves the keys of a device that is no more to `crypto.db.<device>`. Only under the lease. */
+  static readonly putKeysAside = (device: DeviceId) =>
+    Effect.flatMap(AppConfig, (settings) => putKeysAside(settings.dataDir, device))
 
   /** The same code on SQLite's `:memory:`: nothing is kept, nothing is shared. */
   static readonly layerMemory = Layer.effect(Store, openStore(":memory:"))

@@ -107,6 +107,25 @@ const signOut = Command.make("sign-out", settingFlags, (flags) =>
     Effect.flatMap(({ signOutConfigured }) => Effect.flatMap(readConfig(given(flags)), signOutConfigured))
   )).pipe(Command.withDescription("End the session on the homeserver and forget it here; chats are kept"))
 
+const verify = Command.make("verify", {
+  settings: settingFlags,
+  recoveryKey: Flag.Boolean("recovery-key").pipe(
+    Flag.withDescription("Read the account's recovery key from standard input, and take over its identity and backup"),
+    Flag.withDefault(false)
+  ),
+  newRecoveryKey: Flag.Boolean("new-recovery-key").pipe(
+    Flag.withDescription("Make a new recovery key, and print it this once"),
+    Flag.withDefault(false)
+  )
+}, ({ newRecoveryKey, recoveryKey, settings }) =>
+  Effect.promise(() => import("./Verify.ts")).pipe(
+    Effect.flatMap(({ verify }) =>
+      Effect.flatMap(readConfig(given(settings)), (report) => verify(report, { newRecoveryKey, recoveryKey }))
+    )
+  )).pipe(
+    Command.withDescription("Show whether others see the bot as verified and its keys are backed up, and set it up")
+  )
+
 const homing = Command.make("homing").pipe(
   Command.withDescription(
     "A Matrix bot that comes back into every conversation it had.\n\n" +
@@ -120,6 +139,7 @@ const homing = Command.make("homing").pipe(
     config,
     doctor,
     signOut,
+    verify,
     ...chatCommands(settingFlags, (flags) => readConfig(given(flags))),
     ...operatorCommands(settingFlags, (flags) => readConfig(given(flags)))
   ])

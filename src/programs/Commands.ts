@@ -1,9 +1,11 @@
 import * as Effect from "effect/Effect"
 import { codeSpan } from "../domain/CodeSpan.ts"
 import { type Command, helpText } from "../domain/Command.ts"
+import { decryptionLine } from "../domain/Encryption.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
+import { Health } from "../layers/Health.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
 import { listChats } from "./Commands/ListChats.ts"
@@ -55,6 +57,7 @@ const status = Effect.gen(function*() {
     `- ${chats.length === 1 ? "1 chat" : `${chats.length} chats`}, ${withoutRoom} of them without a room`,
     `- ${inbox.pending} messages in hand, ${inbox.answered} answered, ${inbox.ignored} ignored, ${inbox.failed} failed`,
     `- ${outbox.pending} replies to send, ${outbox.sent} sent, ${outbox.dead} that could not be delivered`,
+    `- ${decryptionLine(yield* (yield* Health).decryptions)}`,
     ...(report === undefined ? [] : [
       `- last reconciliation: ${report.rooms} rooms, ${report.restored} restored, ${report.updated} updated, ` +
       `${report.moved} moved, ${report.detached} detached, ${report.skipped} skipped, ${report.conflicts} conflicts`

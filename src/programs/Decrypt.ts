@@ -6,6 +6,7 @@ import { lockedText } from "../domain/Diagnostic.ts"
 import { notice } from "../domain/Message.ts"
 import { joinedCount } from "../domain/ServerRoom.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
+import { Health } from "../layers/Health.ts"
 import { MatrixCrypto, MatrixRooms } from "../layers/MatrixClient.ts"
 import { statement } from "../layers/Rendering.ts"
 import type { PendingRow } from "../layers/Store.ts"
@@ -27,6 +28,7 @@ export const makeOpener = Effect.sync(() => {
   return Effect.fn("open")(function*(row: PendingRow, event: RawEvent) {
     if (event.type !== encryptedType) return { _tag: "Clear", event } satisfies Opened
     return yield* (yield* MatrixCrypto).decrypt(row.roomId, event).pipe(
+      Effect.tap((yield* Health).decrypted(true)),
       Effect.map((clear): Opened => {
         waitingSince.delete(row.key)
         return { _tag: "Clear", event: clear }
@@ -39,6 +41,8 @@ export const makeOpener = Effect.sync(() => {
           return { _tag: "Later", waitMillis: lookAgain } satisfies Opened
         }
         waitingSince.delete(row.key)
+        // What came before this life, or was counted before, says nothing about how it is now.
+        if (row.provenance === "live" && !row.takenUp) yield* (yield* Health).decrypted(false)
         return { _tag: "Locked", reason } satisfies Opened
       }))
     )

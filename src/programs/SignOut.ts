@@ -25,7 +25,10 @@ export const signOutConfigured = Effect.fn("SignOut")(function*(report: ConfigRe
   const settings = yield* localSettingsOf(report)
   const config = Layer.succeed(AppConfig, settings)
   yield* Effect.scoped(Layer.build(Layer.provide(Store.layerReadOnly, config)))
-  yield* signOut.pipe(
-    Effect.provide(MatrixClient.layer.pipe(Layer.provideMerge(Store.layer), Layer.provide(config)))
-  )
+  yield* Effect.gen(function*() {
+    const device = yield* (yield* Store).session.deviceId
+    yield* signOut.pipe(Effect.provide(MatrixClient.layer))
+    // The client has closed them. The next device has keys of its own.
+    if (device !== undefined) yield* Store.putKeysAside(device)
+  }).pipe(Effect.provide(Store.layer), Effect.provide(config))
 })

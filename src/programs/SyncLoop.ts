@@ -8,6 +8,7 @@ import { Health } from "../layers/Health.ts"
 import type { Lanes } from "../layers/Lanes.ts"
 import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
+import { becomeVerified } from "./BecomeVerified.ts"
 import { finishRoomsOrWarn } from "./FinishRooms.ts"
 import { ingest, patience } from "./Ingest.ts"
 import { writeOpenMarkers } from "./Markers.ts"
@@ -104,6 +105,7 @@ const takeIn = Effect.fn("takeIn")(function*(
   yield* Effect.forEach(rooms, lanes.inbox.wake, { discard: true })
   if (batch.initial || batch.reshaped.length > 0) yield* Effect.forkScoped(writeOpenMarkersOrWarn)
   if (batch.initial) yield* Effect.forkScoped(finishRoomsOrWarn)
+  if (batch.initial) yield* Effect.forkScoped(becomeVerified)
 })
 
 const openLanes = Effect.fnUntraced(function*({ inbox, outbox }: RoomLanes) {

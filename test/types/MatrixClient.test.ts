@@ -28,7 +28,9 @@ it("who reads rooms holds nothing that could change one", () => {
 
 it("the loop ends only with an error, that of whoever takes the batches among them", () => {
   type Loop = typeof loopOverStore
-  expectTypeOf<ReturnType<Loop>>().toEqualTypeOf<Effect.Effect<never, StoreUnavailable | SessionEnded | SyncStalled>>()
+  expectTypeOf<ReturnType<Loop>>().toEqualTypeOf<
+    Effect.Effect<never, StoreUnavailable | CryptoUnusable | SessionEnded | SyncStalled>
+  >()
 })
 
 const loopOverStore = (loop: MatrixSync["Service"]["loop"], store: Effect.Effect<void, StoreUnavailable>) =>

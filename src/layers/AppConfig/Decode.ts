@@ -65,6 +65,13 @@ export const cryptoKey = optional((text): Decoded<Redacted.Redacted> =>
     : Result.fail("the value must be 32 bytes in base64, such as `openssl rand -base64 32` prints")
 )
 
+/** 35 bytes in base 58 (Appendices, "Cryptographic key representation"), in groups or without. Checked to the last bit when it is used. */
+export const recoveryKey = optional((text): Decoded<Redacted.Redacted> =>
+  /^[1-9A-HJ-NP-Za-km-z ]{40,80}$/.test(text)
+    ? Result.succeed(Redacted.make(text))
+    : Result.fail("the value must be a recovery key: 12 groups of 4 letters and digits, beginning with Es")
+)
+
 export const line = (text: string): Decoded<string> =>
   /\p{Cc}/u.test(text)
     ? Result.fail(`${quote(text)} must be one line without control characters`)
@@ -150,6 +157,11 @@ export const backlog = (text: string): Decoded<Backlog> =>
   text === "answer" || text === "newest" || text === "skip"
     ? Result.succeed(text)
     : Result.fail(`${quote(text)} is none of answer, newest and skip`)
+
+export const shareKeys = (text: string): Decoded<Settings["shareKeys"]> =>
+  text === "all" || text === "verified"
+    ? Result.succeed(text)
+    : Result.fail(`${quote(text)} is neither all nor verified`)
 
 export const flag = (text: string): Decoded<boolean> =>
   text === "true" || text === "false"

@@ -57,6 +57,24 @@ export const settingsTable: { readonly [K in SettingKey]: Setting<Settings[K]> }
     Decode.cryptoKey,
     { secret: true }
   ),
+  recoveryKey: setting(
+    "Recovery key of the bot's account; without it, the one in recovery.key",
+    "key",
+    Decode.recoveryKey,
+    { secret: true }
+  ),
+  shareKeys: setting(
+    "Who can read what the bot says in encrypted rooms: all members, or verified people only",
+    "choice",
+    Decode.shareKeys,
+    { default: "all" }
+  ),
+  autoVerify: setting(
+    "Whether the bot accepts a verification by emoji and confirms unseen: true or false",
+    "choice",
+    Decode.flag,
+    { default: "false" }
+  ),
   allowedUsers: setting("User ids that may talk to the bot", "ids", Decode.userIds, { list: true }),
   allowedServers: setting(
     "Servers whose users may talk to the bot; * for all (the bot's own, when no users are given either)",

@@ -2,6 +2,7 @@ import * as Layer from "effect/Layer"
 import * as HttpTransport from "./HttpTransport.ts"
 import * as Messages from "./Messages.ts"
 import * as Provisioning from "./Provisioning.ts"
+import { RecoveryKey } from "./RecoveryKey.ts"
 import * as Rooms from "./Rooms.ts"
 import { SdkClient } from "./SdkClient.ts"
 import { SdkCrypto } from "./SdkCrypto.ts"
@@ -24,5 +25,5 @@ export const layer = Layer.mergeAll(
   Layer.provide([SdkSealing.layer, SdkCrypto.layer]),
   Layer.provide(SdkRequests.layer),
   Layer.provide(SdkClient.layer),
-  Layer.provide([SignedIn.layer, Rooms.LatestView.layer, HttpTransport.layer])
+  Layer.provide([RecoveryKey.layer, SignedIn.layer, Rooms.LatestView.layer, HttpTransport.layer])
 )

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Undecryptable } from "../../domain/Errors.ts"
+import { EncryptionLocked, Undecryptable } from "../../domain/Errors.ts"
 import { MatrixCrypto } from "../MatrixClient.ts"
 import { failure } from "./Requests.ts"
 import { makeIsEncrypted, Sealing } from "./Sealing.ts"
@@ -10,7 +10,12 @@ export const decryption = Layer.succeed(
   MatrixCrypto,
   MatrixCrypto.of({
     decrypt: () => Effect.fail(new Undecryptable({ reason: "NO_CRYPTO" })),
-    nextReadable: Effect.never
+    nextReadable: Effect.never,
+    establish: Effect.succeed(undefined),
+    state: Effect.succeed(undefined),
+    renewRecoveryKey: Effect.fail(
+      new EncryptionLocked({ detail: "This client has no keys.", remedy: "Use the one that speaks HTTP." })
+    )
   })
 )
 

@@ -3,10 +3,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as MutableRef from "effect/MutableRef"
 import * as Redacted from "effect/Redacted"
+import type { CryptoCallbacks } from "matrix-js-sdk/lib/crypto-api/index.js"
 import { logger as globalLogger } from "matrix-js-sdk/lib/logger.js"
-import { MatrixClient, MemoryStore, type Store } from "matrix-js-sdk/lib/matrix.js"
+import {
+  type AccountDataEvents,
+  MatrixClient,
+  MatrixError,
+  MemoryStore,
+  Method,
+  type Store,
+  type WritableAccountDataEvents
+} from "matrix-js-sdk/lib/matrix.js"
 import { AppConfig } from "../AppConfig.ts"
 import * as Fetch from "./Fetch.ts"
+import { RecoveryKey } from "./RecoveryKey.ts"
 import { type Credentials, SignedIn } from "./SignedIn.ts"
 
 interface Silent {
@@ -37,15 +47,42 @@ const silence = Effect.sync(() => {
   }
 })
 
-/** Not `createClient`: that adds a scheduler which sends to one room at a time. */
-export const makeClient = (credentials: Credentials, store: Store, fetchFn: typeof globalThis.fetch): MatrixClient =>
-  new MatrixClient({
+/**
+ * The SDK reads account data from what a sync has brought, and waits for the sync to bring what it wrote. Secret storage, its only user here,
+ * is to work for a client that does not sync, too, and not to depend on what a filter leaves out.
+ */
+class PlainClient extends MatrixClient {
+  override setAccountData<K extends keyof WritableAccountDataEvents>(
+    type: K,
+    content: AccountDataEvents[K] | Record<string, never>
+  ) {
+    return this.setAccountDataRaw(type, content)
+  }
+
+  override getAccountDataFromServer<K extends keyof AccountDataEvents>(type: K): Promise<AccountDataEvents[K] | null> {
+    const path = `/user/${encodeURIComponent(this.getSafeUserId())}/account_data/${encodeURIComponent(type)}`
+    return this.http.authedRequest<AccountDataEvents[K]>(Method.Get, path).catch((thrown: unknown) => {
+      if (thrown instanceof MatrixError && thrown.errcode === "M_NOT_FOUND") return null
+      throw thrown
+    })
+  }
+}
+
+/** Not `createClient`: that adds a scheduler which sends to one room at a time. `cryptoCallbacks` give it the recovery key. */
+export const makeClient = (
+  credentials: Credentials,
+  store: Store,
+  fetchFn: typeof globalThis.fetch,
+  cryptoCallbacks: CryptoCallbacks
+): MatrixClient =>
+  new PlainClient({
     baseUrl: credentials.session.homeserverUrl,
     userId: credentials.session.userId,
     deviceId: credentials.session.deviceId,
     accessToken: Redacted.value(credentials.accessToken),
     store,
     fetchFn,
+    cryptoCallbacks,
     logger: silent,
     disableVoip: true
   })
@@ -61,13 +98,14 @@ export class SdkClient extends Context.Service<SdkClient, {
       yield* silence
       const { startPatience, syncTimeout } = yield* AppConfig
       const signedIn = yield* SignedIn
+      const { callbacks } = yield* RecoveryKey
       const fetchFn = yield* Fetch.make({ syncTimeout, firstSyncDeadline: startPatience, hooks: undefined })
       const latest = MutableRef.make<MatrixClient | undefined>(undefined)
       return SdkClient.of({
         current: Effect.map(signedIn.credentials, (credentials) => {
           const client = MutableRef.get(latest)
           if (client?.getAccessToken() === Redacted.value(credentials.accessToken)) return client
-          const next = makeClient(credentials, new MemoryStore(), fetchFn)
+          const next = makeClient(credentials, new MemoryStore(), fetchFn, callbacks)
           MutableRef.set(latest, next)
           return next
         }),

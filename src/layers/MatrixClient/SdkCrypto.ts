@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
 import type { MatrixClient } from "matrix-js-sdk/lib/matrix.js"
-import { basename, join } from "node:path"
+import { join } from "node:path"
 import { CryptoUnusable, type StoreUnavailable } from "../../domain/Errors.ts"
 import { AppConfig } from "../AppConfig.ts"
 import { Store } from "../Store.ts"
@@ -17,11 +17,16 @@ const opening = Semaphore.makeUnsafe(1)
 export class SdkCrypto extends Context.Service<SdkCrypto, {
   /** Gives a client its crypto, with the keys of its device. To be called before it syncs. Makes no request. */
   attach(client: MatrixClient): Effect.Effect<void, CryptoUnusable>
+  /**
+   * Fails when the server has other keys of this device: those here were made anew after the file was lost. Others would take the device
+   * for an impostor, and not one of its messages would be read. To be asked before it uploads anything.
+   */
+  isTheDevice(client: MatrixClient): Effect.Effect<void, CryptoUnusable>
 }>()("homing/MatrixClient/SdkCrypto") {
   static readonly layer: Layer.Layer<SdkCrypto, CryptoUnusable | StoreUnavailable, AppConfig | Store> = Layer.effect(
     SdkCrypto,
     Effect.gen(function*() {
-      const { cryptoKey, dataDir } = yield* AppConfig
+      const { cryptoKey, dataDir, shareKeys } = yield* AppConfig
       // The store has made the directory, and holds its lease.
       yield* Store
       const memory = dataDir === ":memory:"
@@ -41,11 +46,30 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
             try: () => client.initRustCrypto({ storageKey }),
             catch: (cause) => unusable(path, cause)
           })
-        }, (effect) => opening.withPermit(Effect.scoped(Effect.andThen(IndexedDb.install(factory), effect))))
+          const crypto = client.getCrypto()
+          if (crypto !== undefined) crypto.globalBlacklistUnverifiedDevices = shareKeys === "verified"
+        }, (effect) => opening.withPermit(Effect.scoped(Effect.andThen(IndexedDb.install(factory), effect)))),
+
+        isTheDevice: Effect.fn("SdkCrypto.isTheDevice")(function*(client) {
+          const [userId, deviceId] = [client.getSafeUserId(), client.getDeviceId() ?? ""]
+          const here = yield* Effect.promise(() => client.getCrypto()?.getOwnDeviceKeys() ?? Promise.resolve(undefined))
+          const there = yield* Effect.promise(() => client.downloadKeysForUsers([userId]).catch(() => undefined))
+          const published = there?.device_keys[userId]?.[deviceId]?.keys[`ed25519:${deviceId}`]
+          // A server that does not answer says nothing against it.
+          if (here === undefined || published === undefined || published === here.ed25519) return
+          return yield* new CryptoUnusable({
+            detail: `${path} is new, but device ${deviceId} had other keys before, which are lost.`,
+            remedy: `Put back the crypto.db and crypto.key of this device, or ${beginAnew}`
+          })
+        })
       })
     })
   )
 }
+
+/** The one command: it moves `crypto.db` out of the way, too. */
+const beginAnew =
+  `run "homing sign-out" and start again: a new device takes its place, and reads old messages with the recovery key.`
 
 /** What went wrong, by the words of the SDK; they hold no key. */
 const unusable = (path: string, cause: unknown): CryptoUnusable => {
@@ -53,9 +77,7 @@ const unusable = (path: string, cause: unknown): CryptoUnusable => {
   if (/doesn't match/.test(words)) {
     return new CryptoUnusable({
       detail: `${path} holds the keys of another device.`,
-      remedy: `Put back the ${basename(path)} that belongs to this session, or run "homing sign-out" and move ${
-        basename(path)
-      } away: the next start is a new device.`
+      remedy: `Put back the crypto.db that belongs to this session, or ${beginAnew}`
     })
   }
   return new CryptoUnusable({

@@ -6,6 +6,8 @@ import { Undecryptable } from "../../domain/Errors.ts"
 import type { RoomId } from "../../domain/Ids.ts"
 import { MatrixCrypto } from "../MatrixClient.ts"
 import { SdkClient } from "./SdkClient.ts"
+import * as SdkIdentity from "./SdkIdentity.ts"
+import { passOnVerification } from "./SdkVerification.ts"
 
 /** Decrypts with the keys of the SDK, which also watches for the key of what it could not read. */
 export const layer = Layer.effect(
@@ -13,7 +15,9 @@ export const layer = Layer.effect(
   Effect.gen(function*() {
     const sdk = yield* SdkClient
     const readable = yield* Queue.unbounded<RoomId>()
+    const identity = yield* SdkIdentity.make
     return MatrixCrypto.of({
+      ...identity,
       decrypt: Effect.fn("MatrixCrypto.decrypt")(function*(room, raw) {
         const client = yield* sdk.current
         const { content, event_id, origin_server_ts, sender, type, unsigned } = raw
@@ -35,6 +39,7 @@ export const layer = Layer.effect(
           })
           return yield* new Undecryptable({ reason: event.decryptionFailureReason ?? "NO_CRYPTO" })
         }
+        yield* passOnVerification(client, event)
         return { ...raw, type: event.getType(), content: event.getContent() }
       }),
       nextReadable: Queue.take(readable)

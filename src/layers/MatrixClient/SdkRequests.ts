@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { HTTPError, MatrixError, Method as SdkMethod } from "matrix-js-sdk/lib/matrix.js"
 import type { MatrixFailure } from "../../domain/Errors.ts"
-import { failure, make, MatrixRequests, type Method, type RawAnswer } from "./Requests.ts"
+import { failure, make, MatrixRequests, type Method, type RawAnswer, refusalOf } from "./Requests.ts"
 import { SdkClient } from "./SdkClient.ts"
 
 const methods: { readonly [M in Method]: SdkMethod } = { GET: SdkMethod.Get, PUT: SdkMethod.Put, POST: SdkMethod.Post }
@@ -31,6 +31,14 @@ const answerOf = (name: string, thrown: unknown): RawAnswer | MatrixFailure => {
   const detail = thrown instanceof Error ? thrown.message : String(thrown)
   return failure(name, { _tag: "Unreachable", detail }, detail)
 }
+
+/** What the SDK throws in the middle of its own work. */
+export const failureOf = (name: string, thrown: unknown): MatrixFailure => {
+  const answer = answerOf(name, thrown)
+  return "_tag" in answer ? answer : refusalOf(name, answer) ?? failure(name, noAnswer, "The SDK gave up.")
+}
+
+const noAnswer = { _tag: "Unreachable", detail: "none" } as const
 
 /** Requests through `authedRequest` of matrix-js-sdk. */
 export const layer = Layer.effect(

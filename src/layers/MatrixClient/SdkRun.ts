@@ -21,8 +21,10 @@ import type { Settings } from "../AppConfig.ts"
 import * as Fetch from "./Fetch.ts"
 import { field } from "./Json.ts"
 import { unreachable } from "./Patience.ts"
+import { RecoveryKey } from "./RecoveryKey.ts"
 import { makeClient } from "./SdkClient.ts"
 import { SdkCrypto } from "./SdkCrypto.ts"
+import { answerVerifications } from "./SdkVerification.ts"
 import { wholeOf } from "./ShownAnswer.ts"
 import { type Credentials, sessionEnded } from "./SignedIn.ts"
 import { syncFilter } from "./SyncFilter.ts"
@@ -132,8 +134,9 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
     }
   }).pipe(Scope.provide(scope))
 
-  const client = makeClient(credentials, new GateStore(since, gate), fetchFn)
+  const client = makeClient(credentials, new GateStore(since, gate), fetchFn, (yield* RecoveryKey).callbacks)
   yield* (yield* SdkCrypto).attach(client)
+  yield* answerVerifications(client, credentials.session.userId, settings).pipe(Effect.forkIn(scope))
   client.on(HttpApiEvent.SessionLoggedOut, (error) => {
     fail(ended, sessionEnded(credentials.session, field(error.data, "soft_logout") === true, settings))
   })

@@ -8,6 +8,7 @@ import type { SyncBatch } from "../../domain/SyncBatch.ts"
 import { AppConfig } from "../AppConfig.ts"
 import { passing } from "../Checkpoint.ts"
 import { MatrixSync } from "../MatrixClient.ts"
+import { RecoveryKey } from "./RecoveryKey.ts"
 import { LatestView } from "./Rooms.ts"
 import { applySync, emptyView } from "./RoomView.ts"
 import { SdkClient } from "./SdkClient.ts"
@@ -30,6 +31,7 @@ const make = Effect.gen(function*() {
   const view = yield* LatestView
   const scope = yield* Effect.scope
   const crypto = yield* SdkCrypto
+  const recovery = yield* RecoveryKey
   const running = MutableRef.make<SdkRun | undefined>(undefined)
   const held = MutableRef.make<Held | undefined>(undefined)
 
@@ -60,7 +62,8 @@ const make = Effect.gen(function*() {
     const credentials = yield* signedIn.credentials
     const run = yield* startRun(credentials, since, settings).pipe(
       Scope.provide(scope),
-      Effect.provideService(SdkCrypto, crypto)
+      Effect.provideService(SdkCrypto, crypto),
+      Effect.provideService(RecoveryKey, recovery)
     )
     MutableRef.set(running, run)
     yield* sdk.use(run.client)
@@ -77,6 +80,7 @@ const make = Effect.gen(function*() {
     }
     const { run } = initial
     let { arrival, batch } = initial
+    yield* crypto.isTheDevice(run.client)
     while (true) {
       // While an answer is at the gate, the silence is ours: filling a gap takes as long as it takes.
       yield* Effect.raceFirst(ingest(batch), run.ended)

@@ -1,13 +1,16 @@
-import { entries, eventsOf, field, record } from "./Json.ts"
+import { entries, eventsOf, field, record, textField } from "./Json.ts"
 
 /** What each answer to `/sync` was, by what the SDK was shown of it. */
 const wholes = new WeakMap<object, unknown>()
 
-const isState = (event: unknown) => field(event, "state_key") !== undefined
+/** People who verify each other in a room do so with messages of their own (Client-Server API, "Key verification framework"). */
+const isForTheSdk = (event: unknown) =>
+  field(event, "state_key") !== undefined || textField(event, "type")?.startsWith("m.key.verification.") === true ||
+  field(field(event, "content"), "msgtype") === "m.key.verification.request"
 
 const withoutTalk = (room: unknown): unknown => ({
   ...record(room),
-  timeline: { ...record(field(room, "timeline")), events: eventsOf(field(room, "timeline")).filter(isState) },
+  timeline: { ...record(field(room, "timeline")), events: eventsOf(field(room, "timeline")).filter(isForTheSdk) },
   ephemeral: { events: [] }
 })
 

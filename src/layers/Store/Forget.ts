@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import type { DeviceId } from "../../domain/Ids.ts"
 import type { Store } from "../Store.ts"
 import { type Database, decoderOf } from "./Database.ts"
 import { storeFailure } from "./Failures.ts"
@@ -38,5 +39,20 @@ export const forgetKeys = Effect.fn("Store.forgetKeys")(function*(dataDir: strin
   yield* Effect.try({
     try: () => keyFiles.forEach((name) => Fs.rmSync(Path.join(dataDir, name), { force: true })),
     catch: storeFailure(Path.join(dataDir, "crypto.db"))
+  })
+})
+
+/** Moves the keys of `device` out of the way of the next device. They are not deleted: what is not in the key backup is nowhere else. */
+export const putKeysAside = Effect.fn("Store.putKeysAside")(function*(dataDir: string, device: DeviceId) {
+  const path = Path.join(dataDir, "crypto.db")
+  // A device id is the server's choice, and no path.
+  const aside = `${path}.${device.replaceAll(/[^A-Za-z0-9_-]/g, "_")}`
+  yield* Effect.try({
+    try: () => {
+      for (const suffix of ["", "-wal", "-shm"]) {
+        if (Fs.existsSync(path + suffix)) Fs.renameSync(path + suffix, aside + suffix)
+      }
+    },
+    catch: storeFailure(path)
   })
 })

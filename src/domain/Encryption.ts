@@ -1,0 +1,134 @@
+import { plural } from "./Plural.ts"
+
+/** How the bot's device stands with the people who check it (Client-Server API, "Cross-signing", "Secrets", "Server-side key backups"). */
+export interface EncryptionState {
+  readonly user: string
+  readonly device: string
+  /** The device's ed25519 key: what people compare by eye. */
+  readonly fingerprint: string
+  /** The account's cross-signing identity: its private keys are here, are somewhere else, or there is none. */
+  readonly identity: "here" | "elsewhere" | "none"
+  /** The identity has signed this device, as the server tells it to everybody. */
+  readonly signed: boolean
+  /** The account's secret storage: it opens with the recovery key that is known here, it does not, or there is none. */
+  readonly storage: "open" | "locked" | "none"
+  /** The version of the key backup on the server, and whether the keys of this device go there. */
+  readonly backup: { readonly version: string | undefined; readonly on: boolean }
+}
+
+/** Nothing is left to set up. */
+export const isComplete = (state: EncryptionState): boolean =>
+  state.identity === "here" && state.signed && state.storage !== "none" && state.backup.on
+
+const identityLine = ({ identity, signed }: EncryptionState): string => {
+  if (identity === "none") return "not verified: the account has no cross-signing identity yet"
+  if (signed) return identity === "here" ? "verified: signed by the account's identity" : "verified, by another session"
+  return identity === "here"
+    ? "not verified: its signature has not reached the homeserver yet"
+    : "not verified: the account's identity was made by another session"
+}
+
+const storageLine = ({ storage }: EncryptionState): string => {
+  switch (storage) {
+    case "open":
+      return "opens with the recovery key that is known here"
+    case "locked":
+      return "there; its recovery key is kept elsewhere"
+    case "none":
+      return "none: what is lost here is lost for good"
+  }
+}
+
+const backupLine = ({ backup }: EncryptionState): string => {
+  if (backup.version === undefined) return "none"
+  return backup.on ? `on, version ${backup.version}` : `off: version ${backup.version} belongs to somebody else`
+}
+
+/** The state in a few lines, as a person reads it. */
+export const encryptionLines = (state: EncryptionState): ReadonlyArray<string> => [
+  `account         ${state.user}`,
+  `device          ${state.device}, fingerprint ${spaced(state.fingerprint)}`,
+  `verification    ${identityLine(state)}`,
+  `secret storage  ${storageLine(state)}`,
+  `key backup      ${backupLine(state)}`
+]
+
+/** Base64 in groups of four, as clients show it. */
+const spaced = (key: string): string => key.match(/.{1,4}/g)?.join(" ") ?? ""
+
+/** What would complete it; undefined when nothing would. */
+export const encryptionRemedy = (state: EncryptionState): string | undefined => {
+  if (isComplete(state)) return undefined
+  if (state.storage === "none") {
+    return `Nothing is backed up. "homing verify --new-recovery-key" sets it up, and prints the recovery key once.`
+  }
+  return state.storage === "locked"
+    ? `Give the account's recovery key: homing verify --recovery-key`
+    : `The next start sets up what is missing.`
+}
+
+// --- what can be read
+
+/** What became of the encrypted messages of this life of the process. */
+export interface Decryptions {
+  readonly read: number
+  readonly unread: number
+  /** The latest of them, oldest first: whether each could be read. */
+  readonly latest: ReadonlyArray<boolean>
+}
+
+export const noDecryptions: Decryptions = { read: 0, unread: 0, latest: [] }
+
+/** So many are looked back on. */
+const window = 20
+/** One message without its key says something about its sender; so many of them and no other, about the bot. */
+const worrying = 3
+
+export const counted = (before: Decryptions, couldRead: boolean): Decryptions => ({
+  read: before.read + (couldRead ? 1 : 0),
+  unread: before.unread + (couldRead ? 0 : 1),
+  latest: [...before.latest, couldRead].slice(-window)
+})
+
+/** Why a bot that gets encrypted messages cannot be relied on: none of the latest could be read. Undefined while it can. */
+export const whyUnreadable = ({ latest }: Decryptions): string | undefined =>
+  latest.length < worrying || latest.includes(true)
+    ? undefined
+    : `${latest.length} of the last ${latest.length} encrypted messages could not be decrypted.`
+
+export const decryptionLine = ({ read, unread }: Decryptions): string =>
+  `${plural(read, "encrypted message")} read since the start, ${unread} that could not be`
+
+// --- interactive verification
+
+/** Somebody asks to compare emoji (Client-Server API, "Short Authentication String (SAS) verification"). */
+export interface VerificationQuestion {
+  /** Another session of the bot's own account asks. */
+  readonly own: boolean
+  /** That session is signed by the account's identity. */
+  readonly signed: boolean
+  /** Whoever asks may talk to the bot. */
+  readonly allowed: boolean
+  /** The setting. */
+  readonly autoVerify: boolean
+}
+
+export type VerificationAnswer = { readonly _tag: "Accept" } | { readonly _tag: "Decline"; readonly because: string }
+
+/**
+ * A bot has no eyes: where it takes part, it says "they match" without looking, and it is for the person to compare with its log. So it does
+ * by leave of the operator only. A session of the bot's own account would get the account's private keys: it must be verified before, since
+ * whoever has the password could ask.
+ */
+export const answerVerification = (question: VerificationQuestion): VerificationAnswer => {
+  if (!question.autoVerify) {
+    return decline("auto_verify is false: a bot cannot compare emoji. Compare the fingerprint, or set auto_verify.")
+  }
+  if (question.own) {
+    return question.signed ? accept : decline("The session is not verified itself: give it the recovery key.")
+  }
+  return question.allowed ? accept : decline("Whoever asks may not talk to the bot.")
+}
+
+const accept: VerificationAnswer = { _tag: "Accept" }
+const decline = (because: string): VerificationAnswer => ({ _tag: "Decline", because })
