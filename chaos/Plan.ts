@@ -61,7 +61,7 @@ const onTheWay = [
 ]
 
 /** Passed by every life. */
-const everyday = [...twoOf("sync answer"), ...threeOf("Store.reports.append")]
+const everyday = [...twoOf("sync answer"), ...threeOf("reconcileAtStart")]
 
 /** Passed when somebody renames a chat. */
 const ofRename = [...threeOf("ChatManager.rename"), ...twoOf("write marker"), ...twoOf("ChatManager.markerWritten")]
