@@ -59,6 +59,3 @@ export const suspectAttempts = 2
 export const lockedText =
   "I cannot read a message here: its key has not reached me. Please send it again. If that does not help, your " +
   "client may keep keys from devices that are not verified: verify me, or allow such devices in its settings."
-/** Said once when the bot joins or is spoken to in an encrypted room. Holds nothing of what people wrote. */
-export const encryptedRoomText = "This room is encrypted, and this version of me cannot read encrypted messages yet. " +
-  "Please invite me to a room with encryption switched off."

@@ -3,7 +3,7 @@ import { Effect, Schema } from "effect"
 import { rmSync } from "node:fs"
 import { startBot, startReadyBot } from "./Bot.ts"
 import { request } from "./Homeserver.ts"
-import { bodyOf, type Person } from "./Person.ts"
+import { bodyOf, type Person, type Seen } from "./Person.ts"
 import type { Recorded } from "./Proxy.ts"
 import { markerOf, openChat, scenario } from "./Scenario.ts"
 
@@ -83,6 +83,21 @@ describe("!new", () => {
       yield* alice.asks(tea, "!new Another")
       assert.strictEqual((yield* madeBy(bot)).spaces.length, 1)
       assert.strictEqual((yield* madeBy(bot)).rooms.length, 2)
+    }))
+
+  it.live("makes an encrypted room where that is set, and says not a word in plain text there", () =>
+    Effect.gen(function*() {
+      const { account, alice, behindTheBot, start } = yield* scenario({ HOMING_ENCRYPT_NEW_ROOMS: "true" })
+      yield* start
+      const tea = yield* openChat(alice, account.userId, "Tea")
+      yield* alice.asks(tea, "!new Plans")
+      const { room, space } = yield* isWhole(alice, yield* behindTheBot)
+      assert.deepInclude((yield* stateOf(alice, room))("m.room.encryption"), { algorithm: "m.megolm.v1.aes-sha2" })
+      assert.isUndefined((yield* stateOf(alice, space))("m.room.encryption"))
+      const isSaid = ({ sender, type }: Seen) =>
+        sender === account.userId && /^m\.room\.(?:message|encrypted)$/.test(type)
+      const said = yield* alice.waitFor("the greeting", (event) => event.room === room && isSaid(event))
+      assert.strictEqual(said.type, "m.room.encrypted")
     }))
 
   const places = [

@@ -73,6 +73,8 @@ export const makePrune = (db: Database): Store["Service"]["prune"] => {
       yield* Effect.yieldNow
     }
     yield* db.run(db.sql`DELETE FROM gaps WHERE noticed_at < ${before}`)
+    // Asked for by a message that is forgotten: it is never handled again.
+    yield* db.run(db.sql`DELETE FROM provisioning WHERE done = 1 AND key NOT IN (SELECT key FROM inbox)`)
     while (yield* giveSomeBack) yield* Effect.yieldNow
     return pruned
   })

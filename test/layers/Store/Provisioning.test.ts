@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { ChatId, EventId } from "../../../src/domain/Ids.ts"
 import type { Origin } from "../../../src/domain/Origin.ts"
 import { Store } from "../../../src/layers/Store.ts"
-import { ada, roomA } from "./Samples.ts"
+import { ada, batch, message, roomA } from "./Samples.ts"
 
 const chat: Origin = {
   version: 1,
@@ -30,4 +30,20 @@ it.effect("the store keeps what a room is asked for as it was asked first, and h
     yield* provisioning.done(chat)
     assert.isTrue((yield* provisioning.begin(chat)).done)
     assert.isFalse((yield* provisioning.begin(space)).done)
+  }).pipe(Effect.provide(Store.layerMemory)))
+
+it.effect("the store forgets what a room was asked for when that was done and its message is forgotten", () =>
+  Effect.gen(function*() {
+    const { inbox, provisioning, prune } = yield* Store
+    const asked = (request: string): Origin => ({ ...chat, request: EventId.make(request) })
+    for (const key of ["$done", "$kept", "$open"]) {
+      yield* provisioning.begin(asked(key))
+      yield* provisioning.made(asked(key), roomA)
+    }
+    yield* provisioning.begin(space)
+    for (const key of ["$done", "$kept"]) yield* provisioning.done(asked(key))
+    yield* inbox.ingest(batch([message("$kept", roomA)]))
+    yield* prune({ before: 0, keep: 100 })
+    const isKept = (key: string) => Effect.map(provisioning.begin(asked(key)), ({ roomId }) => roomId !== undefined)
+    assert.deepStrictEqual(yield* Effect.forEach(["$done", "$kept", "$open"], isKept), [false, true, true])
   }).pipe(Effect.provide(Store.layerMemory)))
