@@ -1,6 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { type Context, Effect, Layer, Schedule } from "effect"
-import { CryptoEvent, VerificationRequestEvent, VerifierEvent } from "matrix-js-sdk/lib/crypto-api/index.js"
+import { Cause, type Context, Effect, Exit, Fiber, Layer, Redacted, Schedule } from "effect"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { UserId } from "../../src/domain/Ids.ts"
@@ -11,6 +10,7 @@ import * as MatrixClient from "../../src/layers/MatrixClient.ts"
 import type { Store } from "../../src/layers/Store.ts"
 import { temporaryDirectory } from "../layers/Store/Samples.ts"
 import { sdkPerson } from "./SdkPerson.ts"
+import { compareEmoji, cryptoOf, newIdentity, signedDevices } from "./SdkVerifying.ts"
 import { aDatabase, type Bot, startBot } from "./World.ts"
 
 /** An account of its own for each test: what is verified stays so. */
@@ -48,25 +48,16 @@ const logged = (bot: Bot, event: string) =>
     Effect.map((line) => line?.data ?? {})
   )
 
-/** What a person's client thinks of the devices of the bot: by device, whether the bot's own identity signed it. */
-const seenBy = (person: { readonly client: import("matrix-js-sdk/lib/matrix.js").MatrixClient }, bot: string) =>
-  Effect.promise(async () => {
-    const crypto = person.client.getCrypto()
-    const devices = (await crypto?.getUserDeviceInfo([bot], true))?.get(bot) ?? new Map()
-    const seen: Record<string, boolean> = {}
-    for (const device of devices.keys()) {
-      seen[device] = (await crypto?.getDeviceVerificationStatus(bot, device))?.signedByOwner === true
-    }
-    return seen
-  })
-
-const uploadsOf = (bot: string) =>
+const countOf = (user: string, what: string) =>
   Effect.flatMap(
     Homeserver,
-    ({ requests }) =>
-      Effect.map(requests, (all) =>
-        all.filter(({ path, user }) => user === bot && path.endsWith("/keys/device_signing/upload")).length)
+    ({ requests }) => Effect.map(requests, (all) => all.filter((_) => _.user === user && _.path.endsWith(what)).length)
   )
+
+const uploadsOf = (user: string) => countOf(user, "/keys/device_signing/upload")
+
+const until = <R>(condition: Effect.Effect<boolean, never, R>) =>
+  Effect.repeat(condition, { until: (met) => met, schedule: Schedule.spaced("50 millis") })
 
 layer(world, { excludeTestServices: true })("a bot with keys", (it) => {
   it.effect(
@@ -79,7 +70,7 @@ layer(world, { excludeTestServices: true })("a bot with keys", (it) => {
         const alice = yield* sdkPerson("alice", "password")
         const room = yield* alice.createRoom("Tea", idOf("first"))
         yield* alice.greetingIn(room)
-        assert.deepStrictEqual(yield* seenBy(alice, idOf("first")), { [String(device)]: true })
+        assert.deepStrictEqual(yield* signedDevices(alice.client, idOf("first")), { [String(device)]: true })
         assert.strictEqual(Fs.statSync(join(dataDir, "recovery.key")).mode & 0o777, 0o600)
         const key = Fs.readFileSync(join(dataDir, "recovery.key"), "utf8")
         assert.notInclude(JSON.stringify(bot.log), key.trim())
@@ -105,4 +96,131 @@ layer(world, { excludeTestServices: true })("a bot with keys", (it) => {
         "GET /room_keys/version"
       ])
     }).pipe(Effect.scoped), 20_000)
+
+  it.effect(
+    "reads old messages as a new device with the recovery key, and is verified, when its directory was lost",
+    () =>
+      Effect.gen(function*() {
+        const [before, after] = [yield* temporaryDirectory, yield* temporaryDirectory]
+        const bot = yield* botAs("lost", { dataDir: before })
+        const { device } = yield* logged(bot, "device_verified")
+        const alice = yield* sdkPerson("alice", "password")
+        const room = yield* alice.createRoom("Tea", idOf("lost"))
+        yield* alice.greetingIn(room)
+        yield* alice.answerTo(room, yield* alice.say(room, "before"))
+        yield* until(Effect.map(countOf(idOf("lost"), "/room_keys/keys"), (count) => count > 0))
+        yield* bot.stop
+        const missed = yield* alice.say(room, "meanwhile")
+        const recoveryKey = Redacted.make(Fs.readFileSync(join(before, "recovery.key"), "utf8").trim())
+
+        const anew = yield* botAs("lost", { dataDir: after, settings: { recoveryKey } })
+        assert.strictEqual((yield* alice.answerTo(room, missed)).getContent()["body"], "meanwhile")
+        const { device: second } = yield* logged(anew, "device_verified")
+        assert.notStrictEqual(second, device)
+        assert.deepStrictEqual(yield* signedDevices(alice.client, idOf("lost")), {
+          [String(device)]: true,
+          [String(second)]: true
+        })
+        assert.strictEqual(yield* uploadsOf(idOf("lost")), 1)
+        assert.isFalse(Fs.existsSync(join(after, "recovery.key")))
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.effect(
+    "refuses to start with new keys for a device that had others, and leaves those on the server",
+    () =>
+      Effect.gen(function*() {
+        const dataDir = yield* temporaryDirectory
+        const bot = yield* botAs("other", { dataDir })
+        yield* logged(bot, "device_verified")
+        yield* bot.stop
+        const alice = yield* sdkPerson("alice", "password")
+        const keys = yield* alice.deviceOf(idOf("other"))
+        for (const suffix of ["", "-wal", "-shm"]) Fs.rmSync(join(dataDir, `crypto.db${suffix}`), { force: true })
+        const again = yield* botAs("other", { dataDir, database: bot.database })
+        const exit = yield* Fiber.await(again.fiber)
+        assert.isTrue(Exit.isFailure(exit))
+        if (Exit.isFailure(exit)) assert.match(Cause.pretty(exit.cause), /had other keys.*homing sign-out/s)
+        assert.deepStrictEqual(yield* alice.deviceOf(idOf("other")), keys)
+      }).pipe(Effect.scoped),
+    30_000
+  )
+
+  it.effect(
+    "replaces no identity that another session made, says what to do, and answers all the same",
+    () =>
+      Effect.gen(function*() {
+        const person = yield* sdkPerson("locked", "password")
+        yield* newIdentity(person.client, "locked", "password")
+        const bot = yield* botAs("locked", { dataDir: yield* temporaryDirectory })
+        assert.match(String((yield* logged(bot, "device_not_verified"))["remedy"]), /homing verify --recovery-key/)
+        assert.strictEqual(yield* uploadsOf(idOf("locked")), 1)
+        const alice = yield* sdkPerson("alice", "password")
+        const room = yield* alice.createRoom("Tea", idOf("locked"))
+        yield* alice.greetingIn(room)
+        yield* alice.answerTo(room, yield* alice.say(room, "hello"))
+      }).pipe(Effect.scoped),
+    30_000
+  )
+
+  it.effect(
+    "gives its keys to verified people only when told so, and is verified by comparing emoji with its log",
+    () =>
+      Effect.gen(function*() {
+        const bot = yield* botAs("strict", {
+          dataDir: yield* temporaryDirectory,
+          settings: { shareKeys: "verified", autoVerify: true }
+        })
+        const { device } = yield* logged(bot, "device_verified")
+        const alice = yield* sdkPerson("alice", "password")
+        const room = yield* alice.createRoom("Tea", idOf("strict"))
+        yield* until(Effect.sync(() => alice.unreadable(room).length > 0))
+        const request = yield* Effect.promise(() =>
+          cryptoOf(alice.client).requestDeviceVerification(idOf("strict"), String(device))
+        )
+        const seen = yield* compareEmoji(request)
+        assert.strictEqual((yield* logged(bot, "verification_emoji"))["emoji"], seen)
+        yield* logged(bot, "verification_done")
+        const answer = yield* alice.answerTo(room, yield* alice.say(room, "now?"))
+        assert.strictEqual(answer.getContent()["body"], "now?")
+      }).pipe(Effect.scoped),
+    40_000
+  )
+
+  it.effect("compares emoji in a room, too", () =>
+    Effect.gen(function*() {
+      const bot = yield* botAs("stranger", {
+        dataDir: yield* temporaryDirectory,
+        settings: { autoVerify: true }
+      })
+      yield* logged(bot, "device_verified")
+      const alice = yield* sdkPerson("alice", "password")
+      yield* newIdentity(alice.client, "alice", "password")
+      const room = yield* alice.createRoom("Tea", idOf("stranger"))
+      yield* alice.greetingIn(room)
+      const request = yield* Effect.promise(() => cryptoOf(alice.client).requestVerificationDM(idOf("stranger"), room))
+      const seen = yield* compareEmoji(request)
+      assert.deepInclude(yield* logged(bot, "verification_emoji"), { emoji: seen, room })
+      yield* logged(bot, "verification_done")
+      yield* until(
+        Effect.promise(() => cryptoOf(alice.client).getUserVerificationStatus(idOf("stranger"))).pipe(
+          Effect.map((status) => status.isCrossSigningVerified())
+        )
+      )
+    }).pipe(Effect.scoped), 40_000)
+
+  it.effect("declines to compare emoji unless its operator lets it", () =>
+    Effect.gen(function*() {
+      const bot = yield* botAs("wary", { dataDir: yield* temporaryDirectory })
+      const { device } = yield* logged(bot, "device_verified")
+      const alice = yield* sdkPerson("alice", "password")
+      const room = yield* alice.createRoom("Tea", idOf("wary"))
+      yield* alice.greetingIn(room)
+      const request = yield* Effect.promise(() =>
+        cryptoOf(alice.client).requestDeviceVerification(idOf("wary"), String(device))
+      )
+      assert.isUndefined(yield* compareEmoji(request))
+      assert.match(String((yield* logged(bot, "verification_declined"))["reason"]), /auto_verify/)
+    }).pipe(Effect.scoped), 30_000)
 })
