@@ -326,8 +326,9 @@ export class Store extends Context.Service<Store, {
   /** Puts a backup in the place of the data directory's databases, which are moved aside. Fails with `LeaseHeld` while a bot runs. */
   static readonly restore = (dir: string) => Effect.flatMap(AppConfig, (settings) => restore(settings.dataDir, dir))
 
-  /** Deletes the keys of the bot's device. Only under the lease. */
-  static readonly forgetKeys = Effect.flatMap(AppConfig, (settings) => forgetKeys(settings.dataDir))
+  /** Deletes the keys of the bot's device, after a backup into the directory `backup`. Only under the lease. */
+  static readonly forgetKeys = (backup: string) =>
+    Effect.flatMap(AppConfig, (settings) => forgetKeys(settings.dataDir, backup))
 
   /** Moves the keys of a device that is no more to `crypto.db.<device>`. Only under the lease. */
   static readonly putKeysAside = (device: DeviceId) =>

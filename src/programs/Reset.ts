@@ -80,7 +80,7 @@ export const reset = Effect.fn("Reset")(function*(
   const dir = options.backup ?? `${settings.dataDir}-before-reset-${now}`
   yield* Effect.gen(function*() {
     yield* Store.lease
-    const plan = yield* Effect.gen(function*() {
+    const { made, plan } = yield* Effect.gen(function*() {
       const plan = yield* drawUp(options)
       yield* Console.log(plan.text)
       if (!options.yes) yield* confirmed
@@ -88,9 +88,9 @@ export const reset = Effect.fn("Reset")(function*(
       yield* Console.log(`\nThe backup is in ${made.dir}; "homing restore" puts it back.`)
       yield* changeServer(plan)
       if (plan.local !== undefined) yield* (yield* Store).forget(plan.local)
-      return plan
+      return { made, plan }
     }).pipe(Effect.provide(Layer.provideMerge(layer, Store.layerBeside)))
-    if (plan.local === "nothing") yield* Store.forgetKeys
+    if (plan.local === "nothing") yield* Store.forgetKeys(made.dir)
     yield* Console.log("Done.")
   }).pipe(Effect.scoped, Effect.provide(config))
 })

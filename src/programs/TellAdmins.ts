@@ -3,7 +3,6 @@ import { transactionIdOf } from "../domain/Delivery.ts"
 import { notice } from "../domain/Message.ts"
 import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import { isNews, newsKeyOf, newsOf } from "../domain/Reconciliation/Explain.ts"
-import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { contentOf } from "../layers/Rendering.ts"
@@ -23,10 +22,10 @@ export const reconcileAtStart = Effect.fn("reconcileAtStart")(function*() {
 const tellAdmins = Effect.fnUntraced(function*(report: ReconciliationReport) {
   const { adminRoom, commandPrefix } = yield* AppConfig
   if (adminRoom === undefined || !isNews(report)) return
-  const obstacle = obstacleIn(yield* (yield* MatrixRooms).view(adminRoom))
-  if (obstacle !== undefined) {
+  const room = yield* (yield* MatrixRooms).view(adminRoom)
+  if (room?.membership !== "join") {
     return yield* Effect.logWarning("admin_room_not_told").pipe(
-      Effect.annotateLogs({ room: adminRoom, problem: obstacle })
+      Effect.annotateLogs({ room: adminRoom, problem: "The bot is not in it: invite it there." })
     )
   }
   const { userId: sender } = yield* (yield* MatrixSession).self
@@ -35,8 +34,3 @@ const tellAdmins = Effect.fnUntraced(function*(report: ReconciliationReport) {
   const message = { roomId: adminRoom, transactionId: transactionIdOf(about, 0), type: "m.room.message", content }
   yield* (yield* Store).outbox.announce(message, { about, sender })
 })
-
-const obstacleIn = (room: ServerRoom | undefined): string | undefined => {
-  if (room?.membership !== "join") return "The bot is not in it: invite it there."
-  return room.encrypted ? "It is encrypted, and chats and rooms are not to be named there in plain text." : undefined
-}

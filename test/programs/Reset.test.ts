@@ -53,11 +53,17 @@ describe("homing reset", () => {
   it.effect("--local --crypto forgets the device and its keys, too", () =>
     Effect.gen(function*() {
       const { cwd } = yield* stoppedBotWith([])
-      for (const name of ["crypto.db", "crypto.db-wal", "crypto.key"]) writeFileSync(join(cwd, ".homing", name), "")
+      for (const name of ["crypto.db", "crypto.db-wal", "crypto.key", "recovery.key"]) {
+        writeFileSync(join(cwd, ".homing", name), "")
+      }
       const done = yield* homing(["reset", "--local", "--crypto", "--yes"], { cwd })
       assert.deepInclude(done, { code: 0, stderr: "" })
       assert.deepStrictEqual(rowsIn(cwd)["account"], [])
-      assert.notInclude(readdirSync(join(cwd, ".homing")).join(" "), "crypto")
+      const left = readdirSync(join(cwd, ".homing"))
+      assert.deepStrictEqual(
+        left.filter((name) => /crypto|recovery/.test(name)),
+        ["recovery.key"]
+      )
     }).pipe(Effect.provide(worldOverHttp)), slow)
 
   it.effect(

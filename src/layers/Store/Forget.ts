@@ -31,28 +31,24 @@ export const makeForget = (db: Database): Store["Service"]["forget"] =>
     yield* db.run(db.sql`VACUUM`)
   })
 
-/** What encryption keeps: the device's keys, and the key of the file they are in. */
+/** The device's keys, and the key of the file they are in. Not `recovery.key`: it is the account's, and lets the next device into the backup. */
 const keyFiles = ["crypto.db-shm", "crypto.db-wal", "crypto.db", "crypto.key"]
 
-/** Deletes the keys of the bot's device, on which nobody may run. */
-export const forgetKeys = Effect.fn("Store.forgetKeys")(function*(dataDir: string) {
-  yield* Effect.try({
-    try: () => keyFiles.forEach((name) => Fs.rmSync(Path.join(dataDir, name), { force: true })),
-    catch: storeFailure(Path.join(dataDir, "crypto.db"))
-  })
-})
-
-/** Moves the keys of `device` out of the way of the next device. They are not deleted: what is not in the key backup is nowhere else. */
-export const putKeysAside = Effect.fn("Store.putKeysAside")(function*(dataDir: string, device: DeviceId) {
-  const path = Path.join(dataDir, "crypto.db")
-  // A device id is the server's choice, and no path.
-  const aside = `${path}.${device.replaceAll(/[^A-Za-z0-9_-]/g, "_")}`
+/**
+ * Deletes the keys of the bot's device, on which nobody may run. `backup` has a copy of the database already, which is worth nothing
+ * without its key.
+ */
+export const forgetKeys = Effect.fn("Store.forgetKeys")(function*(dataDir: string, backup: string) {
+  const key = Path.join(dataDir, "crypto.key")
+  const kept = Path.join(backup, "crypto.key")
   yield* Effect.try({
     try: () => {
-      for (const suffix of ["", "-wal", "-shm"]) {
-        if (Fs.existsSync(path + suffix)) Fs.renameSync(path + suffix, aside + suffix)
+      if (Fs.existsSync(key) && !Fs.existsSync(kept)) {
+        Fs.copyFileSync(key, kept)
+        Fs.chmodSync(kept, 0o600)
       }
+      for (const name of keyFiles) Fs.rmSync(Path.join(dataDir, name), { force: true })
     },
-    catch: storeFailure(path)
+    catch: storeFailure(Path.join(dataDir, "crypto.db"))
   })
 })
