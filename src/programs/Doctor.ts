@@ -12,6 +12,7 @@ import * as HttpTransport from "../layers/MatrixClient/HttpTransport.ts"
 import { Store } from "../layers/Store.ts"
 import { type Check, fail, ok, rendered, warn } from "./Doctor/Check.ts"
 import { checkDirectory, checkStore } from "./Doctor/DataChecks.ts"
+import { checkRunning } from "./Doctor/RunningCheck.ts"
 import { checkServer } from "./Doctor/ServerChecks.ts"
 
 /** Some checks failed. Exits as the first of them would end `homing run`. */
@@ -61,11 +62,12 @@ const checkConfiguration = ({ problems, warnings }: ConfigReport): ReadonlyArray
     : warnings.map((warning) => warn(name, warning, `"homing config" shows what is in use.`))
 }
 
-const examineWith = Effect.fnUntraced(function*({ dataDir }: Settings) {
+const examineWith = Effect.fnUntraced(function*({ dataDir, statusPort }: Settings) {
   const directory = yield* checkDirectory(dataDir)
   const data = yield* examineData(dataDir)
+  const running = yield* checkRunning({ runs: data.runs, statusPort })
   const server = yield* checkServer(data.session)
-  return [directory, ...data.checks, ...server]
+  return [directory, ...data.checks, ...running, ...server]
 })
 
 /** Reads only, so that a bot that runs on it is not disturbed. */
@@ -74,17 +76,21 @@ const examineData = Effect.fnUntraced(function*(dataDir: string) {
   const exists = yield* FileSystem.FileSystem.use((files) =>
     Effect.isSuccess(files.stat(path.join(dataDir, "homing.db")))
   )
-  if (!exists) return { checks: [ok("database", "There is none yet; the first start makes it.")], session: undefined }
+  if (!exists) {
+    return { checks: [ok("database", "There is none yet; the first start makes it.")], session: undefined, runs: false }
+  }
   const look = Effect.gen(function*() {
     const { session } = yield* Store
-    return { checks: yield* checkStore(yield* Store.holder), session: yield* session.load }
+    const holder = yield* Store.holder
+    return { checks: yield* checkStore(holder), session: yield* session.load, runs: holder !== undefined }
   })
   const seen = yield* Effect.result(look.pipe(Effect.provide(Store.layerReadOnly)))
   return Result.match(seen, {
     onSuccess: (seen) => seen,
     onFailure: (error) => ({
       checks: [fail("database", error.message, undefined, "storeUnusable")],
-      session: undefined
+      session: undefined,
+      runs: false
     })
   })
 })

@@ -1,11 +1,11 @@
-import { Context, Effect, Fiber, Layer, Logger, References, Scope } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Logger, References, Scope } from "effect"
 import type { Chat } from "../../src/domain/Chat.ts"
 import type { RawEvent } from "../../src/domain/SyncBatch.ts"
 import { AnotherSession } from "../../src/layers/AnotherSession.ts"
 import { AppConfig, type Settings } from "../../src/layers/AppConfig.ts"
 import { ChatManager } from "../../src/layers/ChatManager.ts"
 import { DiagnosticLimit } from "../../src/layers/DiagnosticLimit.ts"
-import { Health, type HealthState } from "../../src/layers/Health.ts"
+import { Health, type HealthState, readiness } from "../../src/layers/Health.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
 import * as MatrixClient from "../../src/layers/MatrixClient.ts"
@@ -37,6 +37,8 @@ export interface Bot {
   readonly log: ReadonlyArray<LogLine>
   readonly chats: Effect.Effect<ReadonlyArray<Chat>>
   readonly health: Effect.Effect<HealthState>
+  /** What /readyz says against it; undefined when nothing. */
+  readonly whyNotReady: Effect.Effect<string | undefined>
   /** Ends it as SIGTERM does. */
   readonly stop: Effect.Effect<void>
   readonly fiber: Fiber.Fiber<unknown, unknown>
@@ -84,6 +86,7 @@ export const startBot = Effect.fn("startBot")(function*(options: {
     log,
     fiber,
     health: Context.get(health, Health).get,
+    whyNotReady: readiness(Duration.seconds(30)).pipe(Effect.map(({ reason }) => reason), Effect.provide(health)),
     chats: Effect.orDie(Context.get(options.database, Store).chats.all),
     stop: Fiber.interrupt(fiber)
   }

@@ -26,7 +26,7 @@ export const checkDirectory = Effect.fn("Doctor.checkDirectory")(function*(direc
     return fail(name, `${directory} may not be written by this user.`, chooseDirectory, "storeUnusable")
   }
   const open = yield* Effect.filter(
-    ["", "homing.db", "crypto.db"].map((file) => path.join(directory, file)),
+    ["", "homing.db", "crypto.db", "crypto.key", "recovery.key"].map((file) => path.join(directory, file)),
     (file) => Effect.map(Effect.option(files.stat(file)), Option.exists(({ mode }) => (mode & 0o077) !== 0))
   )
   return open.length === 0

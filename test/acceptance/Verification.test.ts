@@ -1,0 +1,105 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { readFileSync, rmSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { sdkPersonAt } from "../programs/SdkPerson.ts"
+import { compareEmoji, cryptoOf, signedDevices } from "../programs/SdkVerifying.ts"
+import { homing } from "../Spawn.ts"
+import { settings, startReadyBot, temporaryDirectory } from "./Bot.ts"
+import { type Account, makeAccount, synapse } from "./Homeserver.ts"
+import { scenario } from "./Scenario.ts"
+
+const clientOf = ({ localpart, password }: Account) => sdkPersonAt({ url: synapse.url, user: localpart, password })
+
+const isBackup = ({ method, path }: { readonly method: string; readonly path: string }) =>
+  method === "PUT" && path.includes("/room_keys/keys")
+
+describe("the bot's device", () => {
+  it.live("is verified from the first start on, and the second one sets up nothing anew", () =>
+    Effect.gen(function*() {
+      const { account, dataDir, environment, proxy, start } = yield* scenario()
+      const bot = yield* start
+      const { annotations } = yield* bot.logs("device_verified")
+      assert.deepInclude(annotations, { storage: "open", backup: "1" })
+      const alice = yield* clientOf(yield* makeAccount("alice"))
+      const room = yield* alice.createRoom("Between us", account.userId)
+      yield* alice.greetingIn(room)
+      assert.deepStrictEqual(yield* signedDevices(alice.client, account.userId), {
+        [String(annotations["device"])]: true
+      })
+      assert.strictEqual(statSync(join(dataDir, "recovery.key")).mode & 0o777, 0o600)
+      yield* bot.stop
+      yield* proxy.forget
+
+      const again = yield* start
+      yield* again.logs("device_verified")
+      yield* again.stop
+      const uploads = proxy.requests.filter(({ path }) => /device_signing|signatures\/upload|secret_storage/.test(path))
+      assert.deepStrictEqual(uploads.filter(({ method }) => method !== "GET"), [])
+
+      const shown = yield* homing(["verify"], { cwd: dataDir, env: environment })
+      assert.strictEqual(shown.code, 0, shown.stderr)
+      assert.include(shown.stdout, "verified: signed by the account's identity")
+    }))
+
+  it.live("that is lost with its directory is followed by one that reads what was said meanwhile, with the recovery key", () =>
+    Effect.gen(function*() {
+      const { account, dataDir, proxy, start } = yield* scenario()
+      const bot = yield* start
+      const { annotations } = yield* bot.logs("device_verified")
+      const alice = yield* clientOf(yield* makeAccount("alice"))
+      const room = yield* alice.createRoom("Between us", account.userId)
+      yield* alice.greetingIn(room)
+      yield* alice.answerTo(room, yield* alice.say(room, "before"))
+      yield* proxy.asked(isBackup)
+      yield* bot.stop
+      const missed = yield* alice.say(room, "meanwhile")
+
+      const recoveryKey = readFileSync(join(dataDir, "recovery.key"), "utf8").trim()
+      const elsewhere = yield* temporaryDirectory
+      const more = { HOMING_RECOVERY_KEY: recoveryKey }
+      const anew = yield* startReadyBot(settings({ account, dataDir: elsewhere, url: proxy.url, more }))
+      assert.strictEqual((yield* alice.answerTo(room, missed)).getContent()["body"], "meanwhile")
+      const second = (yield* anew.logs("device_verified")).annotations["device"]
+      assert.notStrictEqual(second, annotations["device"])
+      const devices = yield* signedDevices(alice.client, account.userId)
+      assert.isTrue(devices[String(second)])
+    }))
+
+  it.live("is not given other keys when its own are lost: the start says what to do", () =>
+    Effect.gen(function*() {
+      const { dataDir, environment, start } = yield* scenario()
+      const bot = yield* start
+      yield* bot.logs("device_verified")
+      yield* bot.stop
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(join(dataDir, `crypto.db${suffix}`), { force: true })
+      const refused = yield* homing(["run"], { cwd: dataDir, env: environment })
+      assert.strictEqual(refused.code, 74)
+      assert.match(refused.stderr, /had other keys.*homing sign-out/s)
+
+      const out = yield* homing(["sign-out"], { cwd: dataDir, env: environment })
+      assert.strictEqual(out.code, 0, out.stderr)
+      const anew = yield* start
+      yield* anew.logs("device_verified")
+    }))
+
+  it.live("is verified by comparing emoji with its log, where the operator lets it", () =>
+    Effect.gen(function*() {
+      const { account, start } = yield* scenario({ HOMING_AUTO_VERIFY: "true" })
+      const bot = yield* start
+      const { annotations } = yield* bot.logs("device_verified")
+      const alice = yield* clientOf(yield* makeAccount("alice"))
+      const room = yield* alice.createRoom("Between us", account.userId)
+      yield* alice.greetingIn(room)
+      const crypto = cryptoOf(alice.client)
+      const device = String(annotations["device"])
+      const request = yield* Effect.promise(() => crypto.requestDeviceVerification(account.userId, device))
+      const seen = yield* compareEmoji(request)
+      const shown = yield* bot.logs("verification_emoji")
+      assert.strictEqual(shown.annotations["emoji"], seen)
+      yield* bot.logs("verification_done")
+      yield* Effect.promise(() => crypto.getDeviceVerificationStatus(account.userId, device)).pipe(
+        Effect.repeat({ until: (status) => status?.isVerified() === true, schedule: Schedule.spaced("100 millis") })
+      )
+    }))
+})
