@@ -52,3 +52,18 @@ export const forgetKeys = Effect.fn("Store.forgetKeys")(function*(dataDir: strin
     catch: storeFailure(Path.join(dataDir, "crypto.db"))
   })
 })
+
+/** Moves the keys of `device` out of the way of the next device. They are not deleted: what is not in the key backup is nowhere else. */
+export const putKeysAside = Effect.fn("Store.putKeysAside")(function*(dataDir: string, device: DeviceId) {
+  const path = Path.join(dataDir, "crypto.db")
+  // A device id is the server's choice, and no path.
+  const aside = `${path}.${device.replaceAll(/[^A-Za-z0-9_-]/g, "_")}`
+  yield* Effect.try({
+    try: () => {
+      for (const suffix of ["", "-wal", "-shm"]) {
+        if (Fs.existsSync(path + suffix)) Fs.renameSync(path + suffix, aside + suffix)
+      }
+    },
+    catch: storeFailure(path)
+  })
+})
