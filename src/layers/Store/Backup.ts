@@ -40,9 +40,11 @@ const stamp = Effect.map(
   (now) => new Date(now).toISOString().replace(/\.\d+/, "").replaceAll(":", "-")
 )
 
-/** The databases of a directory, the main one first. */
-const databasesIn = (dir: string): ReadonlyArray<string> => {
-  const names = Fs.readdirSync(dir).filter((name) => name.endsWith(".db") && name !== lease).toSorted()
+const isDatabase = (name: string): boolean => name.endsWith(".db")
+
+/** The databases of a directory, the main one first, and the keys that they are encrypted with. */
+const filesIn = (dir: string): ReadonlyArray<string> => {
+  const names = Fs.readdirSync(dir).filter((name) => /\.(db|key)$/.test(name) && name !== lease).toSorted()
   // A key store that is newer than the cursor only meets events again; one that is older would lack keys that were acknowledged.
   return names.includes(main) ? [main, ...names.filter((name) => name !== main)] : names
 }
@@ -58,11 +60,11 @@ const openReadOnly = Effect.fnUntraced(function*(path: string) {
   )
 })
 
-/** Copies every database of `dataDir`, each as it stands at one moment, also while a bot runs on it. */
+/** Copies every database of `dataDir`, each as it stands at one moment, and its keys, also while a bot runs on it. */
 export const backUp = Effect.fn("Store.backUp")(function*(dataDir: string, dir: string) {
   const time = yield* stamp
   yield* presentDatabase(dataDir)
-  const sources = yield* attempt(dataDir, () => databasesIn(dataDir))
+  const sources = yield* attempt(dataDir, () => filesIn(dataDir))
   if (isInside(dataDir, dir)) {
     return yield* new BackupRefused({
       detail: `${dir} is in the data directory ${dataDir}, and a backup there is lost together with it`,
@@ -83,7 +85,7 @@ export const backUp = Effect.fn("Store.backUp")(function*(dataDir: string, dir: 
   yield* Effect.mapError(makeDirectory(unfinished), ({ detail }) => new BackupRefused({ detail, advice: elsewhere }))
   yield* Effect.forEach(
     sources,
-    (name) => copyDatabase(Path.join(dataDir, name), Path.join(unfinished, name)),
+    (name) => (isDatabase(name) ? copyDatabase : copyKey)(Path.join(dataDir, name), Path.join(unfinished, name)),
     { discard: true }
   )
   // Only now: a copy that was broken off never looks like a whole one.
@@ -115,6 +117,13 @@ const copyDatabase = Effect.fnUntraced(function*(from: string, to: string) {
   })
 }, Effect.scoped)
 
+const copyKey = (from: string, to: string) =>
+  attempt(to, () => {
+    ownFile(to)
+    Fs.copyFileSync(from, to)
+    flush(to)
+  })
+
 const flush = (path: string): void => {
   const file = Fs.openSync(path, "r+")
   try {
@@ -129,7 +138,7 @@ const flush = (path: string): void => {
  * beside them; nothing is deleted. Everything that can fail for the backup's sake fails before the first file is moved.
  */
 export const restore = Effect.fn("Store.restore")(function*(dataDir: string, dir: string) {
-  const names = yield* Effect.try({ try: () => databasesIn(dir), catch: (cause) => notABackup(dir, cause) })
+  const names = yield* Effect.try({ try: () => filesIn(dir), catch: (cause) => notABackup(dir, cause) })
   if (!names.includes(main)) return yield* notABackup(dir, undefined)
   yield* Effect.mapError(makeDirectory(dataDir), noDataDir(dataDir))
   yield* takeLease(dataDir)
@@ -144,7 +153,7 @@ export const restore = Effect.fn("Store.restore")(function*(dataDir: string, dir
         Fs.chmodSync(arriving(name), 0o600)
         flush(arriving(name))
       })
-      yield* check(arriving(name), Path.join(dir, name))
+      if (isDatabase(name)) yield* check(arriving(name), Path.join(dir, name))
     }),
     { discard: true }
   ).pipe(Effect.onError(() => forgetArrivals))
@@ -152,7 +161,9 @@ export const restore = Effect.fn("Store.restore")(function*(dataDir: string, dir
   const aside = Path.join(dataDir, `before-restore-${yield* stamp}`)
   const restored: Restored = yield* attempt(dataDir, () => {
     // With their logs: a database without its log is an older one.
-    const present = Fs.readdirSync(dataDir).filter((name) => /\.db(-wal|-shm)?$/.test(name) && !name.startsWith(lease))
+    const present = Fs.readdirSync(dataDir).filter((name) =>
+      /\.(db(-wal|-shm)?|key)$/.test(name) && !name.startsWith(lease)
+    )
     if (present.length > 0) Fs.mkdirSync(aside, { mode: 0o700 })
     for (const name of present) Fs.renameSync(Path.join(dataDir, name), Path.join(aside, name))
     for (const name of names) Fs.renameSync(arriving(name), Path.join(dataDir, name))

@@ -142,6 +142,18 @@ describe("restoring", () => {
       assert.deepStrictEqual(keysIn(dataDir), ["first"])
     }))
 
+  it.effect("brings back the key that the keys are encrypted with", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* aDataDir
+      writeFileSync(join(dataDir, "crypto.key"), "the first\n", { mode: 0o600 })
+      const { dir } = yield* backUp(dataDir, join(yield* temporaryDirectory, "backup"))
+      assert.strictEqual(statSync(join(dir, "crypto.key")).mode & 0o777, 0o600)
+      writeFileSync(join(dataDir, "crypto.key"), "another\n")
+      const { aside } = yield* restore(dataDir, dir)
+      assert.strictEqual(readFileSync(join(dataDir, "crypto.key"), "utf8"), "the first\n")
+      assert.strictEqual(readFileSync(join(aside ?? "", "crypto.key"), "utf8"), "another\n")
+    }).pipe(Effect.scoped))
+
   it.effect("makes a data directory where there is none", () =>
     Effect.gen(function*() {
       const { dir } = yield* backUp(yield* aDataDir, yield* temporaryDirectory)
