@@ -3,6 +3,18 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { createWriteStream } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { pathToFileURL } from "node:url"
+
+const killAtCommit = pathToFileURL(join(import.meta.dirname, "KillAtCommit.mjs")).href
+
+/** How a process is told where to die: at a place that it names itself, or at a commit to the file of its keys. */
+const orders = (place: string | undefined): Readonly<Record<string, string>> => {
+  if (place === undefined) return {}
+  const [, commit] = /^crypto commit:(.+)$/.exec(place) ?? []
+  return commit === undefined
+    ? { HOMING_CHAOS_KILL_AT: place }
+    : { HOMING_CHAOS_KILL_AT_COMMIT: commit, NODE_OPTIONS: `--import=${killAtCommit}` }
+}
 
 const program = join(import.meta.dirname, "../bin/homing.mjs")
 
@@ -36,7 +48,7 @@ export const startBot = Effect.fn("startBot")(function*(options: BotOptions, kil
           HOMING_PASSWORD: options.password,
           HOMING_DATA_DIR: join(options.directory, "data"),
           HOMING_LOG_FORMAT: "json",
-          ...(killAt === undefined ? {} : { HOMING_CHAOS_KILL_AT: killAt })
+          ...orders(killAt)
         },
         stdio: ["ignore", "pipe", "pipe"]
       })

@@ -1,7 +1,15 @@
 import { Duration, Effect, Option, Queue, Schedule } from "effect"
 import { type BotOptions, startBot } from "./Bot.ts"
 import type { Person } from "./People.ts"
-import { type Kill, makePlan, type Options, type PlannedMessage, type PlannedRoom, type Round } from "./Plan.ts"
+import {
+  type Kill,
+  makePlan,
+  type Options,
+  placesOf,
+  type PlannedMessage,
+  type PlannedRoom,
+  type Round
+} from "./Plan.ts"
 import { Target } from "./Target.ts"
 import { judge, type Question, repliesTo, type Testimony, type Verdict } from "./Verdict.ts"
 
@@ -9,9 +17,13 @@ import { judge, type Question, repliesTo, type Testimony, type Verdict } from ".
 export interface Report extends Verdict {
   /** How often the bot died at each place. */
   readonly killedAt: Readonly<Record<string, number>>
+  /** Places that it did not come to. */
+  readonly neverAt: ReadonlyArray<string>
   readonly killedAnytime: number
   /** Exit codes of lives that ended before they were killed. */
   readonly endedByItself: ReadonlyArray<number>
+  /** Keys of the bot's device that the homeserver told of in the course of the run: one, unless it lost its own. */
+  readonly identities: number
   /** What the deadline left undone. */
   readonly notWritten: number
   readonly notKilled: number
@@ -39,22 +51,31 @@ interface Stage {
  */
 export const runChaos = Effect.fn("runChaos")(function*(options: Options, directory: string) {
   const started = performance.now()
-  const { botId, faults, password, url } = yield* Target
+  const { botId, faults, password, people, url } = yield* Target
   const plan = yield* makePlan(options)
   const bot: BotOptions = { url, userId: botId, password, directory }
   const stages = yield* Effect.forEach(plan.rooms, setUp)
   yield* Effect.forEach(stages, (stage) => Effect.forkScoped(writeAll(stage, botId)), { discard: true })
 
   const lives: Array<{ readonly kill: Kill; readonly end: LifeEnd }> = []
+  const identities = new Set<string>()
+  const lookAtKeys = Effect.forEach(people.slice(0, 1), (person) =>
+    Effect.map(person.keysOf(botId), (devices) => {
+      for (const device of devices) identities.add(JSON.stringify(device))
+    }))
   yield* Effect.forEach(
     plan.rounds.entries(),
-    ([index, round]) => Effect.map(live(round, index, stages, bot), (end) => lives.push({ kill: round.kill, end })),
+    ([index, round]) =>
+      Effect.map(live(round, index, stages, bot), (end) => lives.push({ kill: round.kill, end })).pipe(
+        Effect.andThen(lookAtKeys)
+      ),
     { discard: true }
   ).pipe(Effect.timeoutOption(Duration.seconds(60 + 10 * options.kills)))
 
   if (faults !== undefined) yield* faults.clear
   yield* comeToRest(stages, options, bot)
-  const verdict = judge(botId, yield* Effect.forEach(stages, testimonyOf))
+  yield* lookAtKeys
+  const verdict = judge(botId, yield* Effect.forEach(stages, (stage) => testimonyOf(stage, options)))
 
   const killedAt: Record<string, number> = {}
   for (const { end, kill } of lives) {
@@ -63,6 +84,8 @@ export const runChaos = Effect.fn("runChaos")(function*(options: Options, direct
   const report: Report = {
     ...verdict,
     killedAt,
+    neverAt: placesOf(options).filter((place) => killedAt[place] === undefined),
+    identities: identities.size,
     killedAnytime: lives.filter(({ end }) => end === "anytime").length,
     endedByItself: lives.flatMap(({ end }) => typeof end === "number" ? [end] : []),
     notWritten: options.messages - verdict.sent,
@@ -94,22 +117,25 @@ const setUp = Effect.fn("setUp")(function*(planned: PlannedRoom, room: number) {
 })
 
 /** Writes what is put into the queue, one message after another: their order in the room is the order of their numbers. */
-const writeAll = Effect.fn("writeAll")(function*({ guest, id, owner, questions, room, toWrite }: Stage, botId: string) {
-  yield* owner.sees(id, botId)
-  while (true) {
-    const message = yield* Queue.take(toWrite)
-    yield* Effect.sleep(message.pauseMillis)
-    const body = message.expected === "reply"
-      ? `!rename Chat ${message.number}`
-      : `Message ${message.number} of room ${room}`
-    const eventId = yield* (message.from === "guest" ? guest : owner).write(id, `chaos-${message.number}`, {
-      msgtype: "m.text",
-      body,
-      "m.mentions": message.expected === "silence" ? {} : { user_ids: [botId] }
-    })
-    questions.push({ ...message, eventId, body })
+const writeAll = Effect.fn("writeAll")(
+  function*({ guest, id, owner, planned, questions, room, toWrite }: Stage, botId: string) {
+    yield* owner.sees(id, botId)
+    if (planned.guest) yield* guest.sees(id, botId)
+    while (true) {
+      const message = yield* Queue.take(toWrite)
+      yield* Effect.sleep(message.pauseMillis)
+      const body = message.expected === "reply"
+        ? `!rename Chat ${message.number}`
+        : `Message ${message.number} of room ${room}`
+      const eventId = yield* (message.from === "guest" ? guest : owner).write(id, `chaos-${message.number}`, {
+        msgtype: "m.text",
+        body,
+        "m.mentions": message.expected === "silence" ? {} : { user_ids: [botId] }
+      })
+      questions.push({ ...message, eventId, body })
+    }
   }
-})
+)
 
 // --- the bot
 
@@ -182,11 +208,16 @@ const comeToRest = Effect.fn("comeToRest")(
 
 // --- the rooms
 
-const testimonyOf = Effect.fn("testimonyOf")(function*({ id, owner, planned, questions, room }: Stage) {
+const testimonyOf = Effect.fn("testimonyOf")(function*(
+  { guest, id, owner, planned, questions, room }: Stage,
+  { encrypted }: Options
+) {
   const { faults } = yield* Target
   const testimony: Testimony = {
     room,
     events: yield* owner.record(id),
+    seenByGuest: planned.guest ? yield* guest.record(id) : [],
+    encrypted,
     questions,
     greeting: planned.greetingRefused && faults !== undefined ? "at most once" : "once"
   }

@@ -10,23 +10,35 @@ export interface Person {
   write(room: string, transaction: string, content: Readonly<Record<string, unknown>>): Effect.Effect<string>
   /** Waits until that user is in the room. */
   sees(room: string, user: string): Effect.Effect<void>
-  /** The homeserver's own record of a room, oldest first. */
+  /** The homeserver's own record of a room, oldest first; opened, where it is encrypted and this person can. */
   record(room: string): Effect.Effect<ReadonlyArray<RoomEvent>>
+  /** The identity keys of the devices of a user, as the homeserver tells them. */
+  keysOf(user: string): Effect.Effect<ReadonlyArray<unknown>>
 }
 
 export const RoomEvent = Schema.Struct({
   event_id: Schema.String,
   type: Schema.String,
   sender: Schema.String,
-  content: Schema.Record(Schema.String, Schema.Unknown)
+  /** Milliseconds since the epoch. */
+  origin_server_ts: Schema.Number,
+  content: Schema.Record(Schema.String, Schema.Unknown),
+  /** It was encrypted, and this is what was in it. No homeserver says so: whoever opened it does. */
+  opened: Schema.optionalKey(Schema.Boolean)
 })
 export type RoomEvent = typeof RoomEvent.Type
 
-const LoggedIn = Schema.Struct({ access_token: Schema.String, user_id: Schema.String })
+const LoggedIn = Schema.Struct({ access_token: Schema.String, device_id: Schema.String, user_id: Schema.String })
 const Room = Schema.Struct({ room_id: Schema.String })
 const Sent = Schema.Struct({ event_id: Schema.String })
 const Page = Schema.Struct({ chunk: Schema.Array(RoomEvent), end: Schema.optionalKey(Schema.String) })
 const Members = Schema.Struct({ joined: Schema.Record(Schema.String, Schema.Unknown) })
+const Keys = Schema.Struct({
+  device_keys: Schema.Record(
+    Schema.String,
+    Schema.Record(Schema.String, Schema.Struct({ keys: Schema.Record(Schema.String, Schema.String) }))
+  )
+})
 const Nothing = Schema.Struct({})
 
 /** A request that has to succeed; it is repeated for a while when it does not, since a busy machine is no finding. */
@@ -55,21 +67,43 @@ const request = <S extends Schema.ConstraintDecoder<unknown>>(
     Effect.orDie
   )
 
-/** Signs a person in. */
-export const signIn = Effect.fn("signIn")(function*(url: string, name: string, password: string) {
-  const api = `${url}/_matrix/client/v3`
-  const { access_token: token, user_id: userId } = yield* request(LoggedIn, "POST", `${api}/login`, {
+/** A session of a person, on a device of its own. */
+export interface Session {
+  readonly token: string
+  readonly userId: string
+  readonly deviceId: string
+}
+
+export const logIn = (url: string, name: string, password: string): Effect.Effect<Session> =>
+  request(LoggedIn, "POST", `${url}/_matrix/client/v3/login`, {
     body: { type: "m.login.password", identifier: { type: "m.id.user", user: name }, password }
-  })
+  }).pipe(Effect.map(({ access_token, device_id, user_id }) => ({
+    token: access_token,
+    userId: user_id,
+    deviceId: device_id
+  })))
+
+/** Signs a person in. */
+export const signIn = (url: string, name: string, password: string): Effect.Effect<Person> =>
+  Effect.map(logIn(url, name, password), (session) => personWith(url, session))
+
+/** A person with this session. `initialState` is what the rooms that they make have from the start. */
+export const personWith = (
+  url: string,
+  { token, userId }: Session,
+  initialState: ReadonlyArray<unknown> = []
+): Person => {
+  const api = `${url}/_matrix/client/v3`
   const inRoom = (room: string, rest: string) => `${api}/rooms/${encodeURIComponent(room)}/${rest}`
   const post = (to: string, body: unknown = {}) => Effect.asVoid(request(Nothing, "POST", to, { token, body }))
 
-  const person: Person = {
+  return {
     userId,
     createRoom: ({ invite, name }) =>
-      request(Room, "POST", `${api}/createRoom`, { token, body: { preset: "private_chat", name, invite } }).pipe(
-        Effect.map(({ room_id }) => room_id)
-      ),
+      request(Room, "POST", `${api}/createRoom`, {
+        token,
+        body: { preset: "private_chat", name, invite, initial_state: initialState }
+      }).pipe(Effect.map(({ room_id }) => room_id)),
     invite: (room, user) => post(inRoom(room, "invite"), { user_id: user }),
     join: (room) => post(inRoom(room, "join")),
     write: (room, transaction, content) =>
@@ -91,7 +125,10 @@ export const signIn = Effect.fn("signIn")(function*(url: string, name: string, p
         from = page.chunk.length === 0 ? undefined : page.end
       } while (from !== undefined)
       return events
-    })
+    }),
+    keysOf: (user) =>
+      request(Keys, "POST", `${api}/keys/query`, { token, body: { device_keys: { [user]: [] } } }).pipe(
+        Effect.map(({ device_keys }) => Object.entries(device_keys[user] ?? {}))
+      )
   }
-  return person
-})
+}

@@ -7,6 +7,8 @@ export interface Options {
   readonly messages: number
   readonly rooms: number
   readonly seed: number
+  /** The rooms are encrypted. */
+  readonly encrypted: boolean
 }
 
 /** What has to come of a message: an echo of it, one reply of any words, or nothing. */
@@ -72,8 +74,13 @@ const ofInvite = [...twoOf("join"), ...twoOf("read room state"), ...threeOf("Cha
 /** Passed when the homeserver refuses a message for good. */
 const ofRefusal = twoOf("Store.outbox.dead")
 
-/** Every named commit point. */
+/** Every named commit point of the bot's own. */
 export const places: ReadonlyArray<string> = [...onTheWay, ...everyday, ...ofRename, ...ofInvite, ...ofRefusal]
+
+/** Passed several times by every message that is read or said in an encrypted room: see `KillAtCommit.mjs`. */
+const ofKeys = twoOf("crypto commit")
+
+export const placesOf = ({ encrypted }: Options): ReadonlyArray<string> => encrypted ? [...places, ...ofKeys] : places
 
 const sends = { method: "PUT", path: "/send/" } as const
 const syncs = { method: "GET", path: /\/v3\/sync$/ } as const
@@ -115,11 +122,30 @@ const faults: ReadonlyArray<Fault> = [
 const some = <A, E>(count: number, f: (index: number) => Effect.Effect<A, E>) =>
   Effect.forEach(Array.from({ length: count }, (_, index) => index), f)
 
+const claims = { method: "POST", path: "/keys/claim" } as const
+const keyQueries = { method: "POST", path: "/keys/query" } as const
+const keyUploads = { method: "POST", path: "/keys/upload" } as const
+const toDevices = { method: "PUT", path: "/sendToDevice/" } as const
+
+/** And on the way of the keys. */
+const faultsOfKeys: ReadonlyArray<Fault> = [
+  { ...claims, effect: FaultEffect.LostAnswer() },
+  { ...claims, effect: serverError() },
+  { ...keyQueries, effect: FaultEffect.Delay({ time: 300 }), count: 3 },
+  { ...keyQueries, effect: FaultEffect.Reset() },
+  { ...keyUploads, effect: FaultEffect.LostAnswer() },
+  { ...keyUploads, effect: FaultEffect.Delay({ time: 500 }) },
+  { ...toDevices, effect: FaultEffect.LostAnswer() },
+  { ...toDevices, effect: FaultEffect.Reset() },
+  { ...toDevices, effect: serverError(502), count: 2 },
+  { ...toDevices, effect: FaultEffect.Delay({ time: 500 }) }
+]
+
 /** Draws the whole run beforehand. */
 export const makePlan = (options: Options): Effect.Effect<Plan> =>
   draw(options).pipe(Random.withSeed(options.seed), Effect.orDie)
 
-const draw = Effect.fn("Plan.draw")(function*({ kills, messages, rooms }: Options) {
+const draw = Effect.fn("Plan.draw")(function*({ encrypted, kills, messages, rooms }: Options) {
   // Half of the rooms are there from the start; the bot is invited into the others in between.
   const early = Math.ceil(rooms / 2)
   const plannedRooms = Array.from({ length: rooms }, (_, room): PlannedRoom => ({
@@ -127,7 +153,11 @@ const draw = Effect.fn("Plan.draw")(function*({ kills, messages, rooms }: Option
     invitedIn: room < early ? -1 : Math.floor((room - early) * kills * 0.7 / (rooms - early)),
     greetingRefused: room >= early && room % 3 === 2
   }))
-  const ends = yield* kindsOfEnd(kills, plannedRooms)
+  const ends = yield* kindsOfEnd(kills, plannedRooms, encrypted)
+  // Positions are forgotten for everybody, and the people's SDK never comes back from that.
+  const possible = encrypted
+    ? [...faults.filter(({ effect }) => effect._tag !== "ForgottenPositions"), ...faultsOfKeys]
+    : faults
   const numbers = plannedRooms.map(() => 0)
 
   const write = Effect.fnUntraced(function*(room: number, expected?: Expected) {
@@ -160,7 +190,7 @@ const draw = Effect.fn("Plan.draw")(function*({ kills, messages, rooms }: Option
         })
       )
       const befalling = (yield* Random.next) < 0.5 ? yield* Random.nextIntBetween(1, 4) : 0
-      const planned: Round = { kill, messages: written, faults: yield* some(befalling, () => Random.choice(faults)) }
+      const planned: Round = { kill, messages: written, faults: yield* some(befalling, () => Random.choice(possible)) }
       return planned
     })
   )
@@ -168,9 +198,11 @@ const draw = Effect.fn("Plan.draw")(function*({ kills, messages, rooms }: Option
 })
 
 /** Every second life ends at a commit point, the others at any moment. */
-const kindsOfEnd = Effect.fnUntraced(function*(kills: number, rooms: ReadonlyArray<PlannedRoom>) {
+const kindsOfEnd = Effect.fnUntraced(function*(kills: number, rooms: ReadonlyArray<PlannedRoom>, encrypted: boolean) {
   // A short run comes no further than the places that matter most.
-  const anytime = [...yield* Random.shuffle(onTheWay), ...yield* Random.shuffle([...everyday, ...ofRename])]
+  const everywhere = [...yield* Random.shuffle(onTheWay), ...yield* Random.shuffle([...everyday, ...ofRename])]
+  // Every second of them is a commit of keys, before and after in turn.
+  const anytime = encrypted ? everywhere.flatMap((place, n) => [ofKeys[n % 2] ?? place, place]) : everywhere
   const invites = yield* Random.shuffle(ofInvite)
   const refusals = [...ofRefusal]
   let [nextAnytime, nextInvite, nextRefusal] = [0, 0, 0]
@@ -190,6 +222,7 @@ const kindsOfEnd = Effect.fnUntraced(function*(kills: number, rooms: ReadonlyArr
           ? { _tag: "After", millis: yield* Random.nextIntBetween(100, 2000), from: "start" }
           : { _tag: "After", millis: yield* Random.nextIntBetween(0, 1500), from: "ready" }
       }
+      if (ofKeys.includes(place)) return { _tag: "At", place, times: yield* Random.nextIntBetween(1, 60) }
       const oftenPassed = /settle|send message|outbox\.sent/.test(place)
       return { _tag: "At", place, times: oftenPassed ? yield* Random.nextIntBetween(1, 5) : 1 }
     })

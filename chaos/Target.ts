@@ -7,6 +7,7 @@ import { promisify } from "node:util"
 import { Homeserver } from "../src/layers/Homeserver.ts"
 import { Door } from "../src/layers/Homeserver/Door.ts"
 import { type Fault, FaultEffect } from "../src/layers/Homeserver/Faults.ts"
+import { signInEncrypting } from "./Encryption.ts"
 import { type Person, signIn } from "./People.ts"
 
 /** The homeserver of a run, with a bot's account and some people on it. */
@@ -28,36 +29,42 @@ const serverName = "chaos.test"
 const botId = `@homing:${serverName}`
 const names = ["ada", "ben", "cleo", "dan", "eve"]
 
+interface TargetOptions {
+  readonly encrypted: boolean
+}
+
 /** The in-memory homeserver behind its HTTP door. */
-export const sandbox = Layer.unwrap(Effect.sync(() => {
-  const password = randomUUID()
-  return Layer.effect(
-    Target,
-    Effect.gen(function*() {
-      const { url } = yield* Door
-      const homeserver = yield* Homeserver
-      return {
-        url,
-        botId,
-        password,
-        people: yield* Effect.forEach(names, (name) => signIn(url, name, password)),
-        faults: {
-          inject: (fault) => homeserver.inject({ ...fault, user: botId }),
-          refuseGreeting: (room) =>
-            homeserver.inject({
-              method: "PUT",
-              path: `${encodeURIComponent(room)}/send/m.room.message/homing.invite`,
-              effect: FaultEffect.Answer({ status: 403, body: { errcode: "M_FORBIDDEN", error: "Not here." } })
-            }),
-          clear: homeserver.clearFaults
+export const sandbox = ({ encrypted }: TargetOptions) =>
+  Layer.unwrap(Effect.sync(() => {
+    const password = randomUUID()
+    return Layer.effect(
+      Target,
+      Effect.gen(function*() {
+        const { url } = yield* Door
+        const homeserver = yield* Homeserver
+        const signInTo = encrypted ? signInEncrypting : signIn
+        return {
+          url,
+          botId,
+          password,
+          people: yield* Effect.forEach(names, (name) => signInTo(url, name, password)),
+          faults: {
+            inject: (fault) => homeserver.inject({ ...fault, user: botId }),
+            refuseGreeting: (room) =>
+              homeserver.inject({
+                method: "PUT",
+                path: `${encodeURIComponent(room)}/send/m.room.${encrypted ? "encrypted" : "message"}/homing.invite`,
+                effect: FaultEffect.Answer({ status: 403, body: { errcode: "M_FORBIDDEN", error: "Not here." } })
+              }),
+            clear: homeserver.clearFaults
+          }
         }
-      }
-    })
-  ).pipe(
-    Layer.provide(Door.layer()),
-    Layer.provide(Homeserver.layer({ serverName, users: ["homing", ...names].map((name) => ({ name, password })) }))
-  )
-}))
+      })
+    ).pipe(
+      Layer.provide(Door.layer()),
+      Layer.provide(Homeserver.layer({ serverName, users: ["homing", ...names].map((name) => ({ name, password })) }))
+    )
+  }))
 
 const script = join(import.meta.dirname, "../scripts/synapse.sh")
 
@@ -69,28 +76,32 @@ const freePort = Effect.callback<number>((resume) => {
 })
 
 /** A Synapse of its own, as it comes but for its limits; it is gone after the run. */
-export const synapse = Layer.effect(
-  Target,
-  Effect.gen(function*() {
-    const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped({ prefix: "homing-chaos-synapse-" })
-    const port = yield* freePort
-    const env = {
-      ...process.env,
-      SYNAPSE_DATA: join(directory, "data"),
-      SYNAPSE_PORT: String(port),
-      SYNAPSE_SERVER_NAME: serverName
-    }
-    const verb = (...args: ReadonlyArray<string>) =>
-      Effect.promise(() => promisify(execFile)(script, [...args], { env, timeout: 300_000 }))
-    yield* verb("install")
-    yield* Effect.acquireRelease(verb("start"), () => verb("wipe"))
-    const url = `http://127.0.0.1:${port}`
-    const password = randomUUID()
-    yield* verb("register", "homing", password)
-    const people = yield* Effect.forEach(
-      names,
-      (name) => Effect.andThen(verb("register", name, password), signIn(url, name, password))
-    )
-    return { url, botId, password, people, faults: undefined }
-  })
-)
+export const synapse = ({ encrypted }: TargetOptions) =>
+  Layer.effect(
+    Target,
+    Effect.gen(function*() {
+      const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped({
+        prefix: "homing-chaos-synapse-"
+      })
+      const port = yield* freePort
+      const env = {
+        ...process.env,
+        SYNAPSE_DATA: join(directory, "data"),
+        SYNAPSE_PORT: String(port),
+        SYNAPSE_SERVER_NAME: serverName
+      }
+      const verb = (...args: ReadonlyArray<string>) =>
+        Effect.promise(() => promisify(execFile)(script, [...args], { env, timeout: 300_000 }))
+      yield* verb("install")
+      yield* Effect.acquireRelease(verb("start"), () => verb("wipe"))
+      const url = `http://127.0.0.1:${port}`
+      const password = randomUUID()
+      yield* verb("register", "homing", password)
+      const signInTo = encrypted ? signInEncrypting : signIn
+      const people = yield* Effect.forEach(
+        names,
+        (name) => Effect.andThen(verb("register", name, password), signInTo(url, name, password))
+      )
+      return { url, botId, password, people, faults: undefined }
+    })
+  )

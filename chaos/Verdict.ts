@@ -11,6 +11,9 @@ export interface Question extends PlannedMessage {
 export interface Testimony {
   readonly room: number
   readonly events: ReadonlyArray<RoomEvent>
+  /** The same room as the second person reads it; empty when there is none. */
+  readonly seenByGuest: ReadonlyArray<RoomEvent>
+  readonly encrypted: boolean
   readonly questions: ReadonlyArray<Question>
   /** Whether the bot was to greet; a greeting that was refused may have got through before. */
   readonly greeting: "once" | "at most once"
@@ -25,6 +28,10 @@ export interface Verdict {
   readonly lost: number
   readonly duplicated: number
   readonly outOfOrder: number
+  /** By anybody who was there: of the people, or of the bot, which says so. */
+  readonly undecryptable: number
+  /** Said by the bot in an encrypted room for everybody to read. */
+  readonly inClear: number
   /** What is wrong, in words, one line each. */
   readonly findings: ReadonlyArray<string>
 }
@@ -44,6 +51,9 @@ export const repliesTo = ({ content }: RoomEvent): string | undefined => {
 const isDiagnostic = ({ content }: RoomEvent): boolean =>
   content["msgtype"] === "m.notice" && /\*\*[0-9A-HJKMNP-TV-Z]{8}\*\*/.test(String(content["body"]))
 
+/** The bot could not read something. */
+const isLocked = ({ content }: RoomEvent): boolean => /^I cannot read a message here/.test(String(content["body"]))
+
 /** Judges by what the rooms hold, and by nothing that the bot says of itself. */
 export const judge = (bot: string, testimonies: ReadonlyArray<Testimony>): Verdict => {
   const verdict = {
@@ -54,14 +64,30 @@ export const judge = (bot: string, testimonies: ReadonlyArray<Testimony>): Verdi
     greetings: 0,
     lost: 0,
     duplicated: 0,
-    outOfOrder: 0
+    outOfOrder: 0,
+    undecryptable: 0,
+    inClear: 0
   }
   const findings: Array<string> = []
-  for (const { events, greeting, questions, room } of testimonies) {
+  for (const { encrypted, events, greeting, questions, room, seenByGuest } of testimonies) {
     const said = events.filter(({ sender, type }) => sender === bot && type === "m.room.message")
-    const byQuestion = Map.groupBy(said, repliesTo)
+    const byQuestion = Map.groupBy(said.filter((event) => !isLocked(event)), repliesTo)
     verdict.sent += questions.length
     const find = (what: string) => findings.push(`room ${room}: ${what}`)
+
+    for (const { event_id, sender, type } of [...events, ...seenByGuest]) {
+      if (type !== "m.room.encrypted") continue
+      verdict.undecryptable++
+      find(`${event_id} of ${sender} could not be read`)
+    }
+    for (const { event_id } of said.filter(isLocked)) {
+      verdict.undecryptable++
+      find(`the bot could not read something, it says in ${event_id}`)
+    }
+    for (const { event_id } of said.filter(({ opened }) => encrypted && opened !== true)) {
+      verdict.inClear++
+      find(`${event_id} was said in clear`)
+    }
 
     for (const { body, eventId, expected, number } of questions) {
       const replies = byQuestion.get(eventId) ?? []
@@ -119,6 +145,6 @@ export const judge = (bot: string, testimonies: ReadonlyArray<Testimony>): Verdi
   return { ...verdict, findings }
 }
 
-/** Whether nothing was lost, nothing said twice and nothing out of order. */
-export const isClean = ({ duplicated, lost, outOfOrder }: Verdict): boolean =>
-  lost === 0 && duplicated === 0 && outOfOrder === 0
+/** Whether nothing was lost, said twice, out of order, locked away or in the open. */
+export const isClean = ({ duplicated, inClear, lost, outOfOrder, undecryptable }: Verdict): boolean =>
+  lost === 0 && duplicated === 0 && outOfOrder === 0 && undecryptable === 0 && inClear === 0

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { makePlan, places } from "../../chaos/Plan.ts"
 
-const options = { kills: 200, messages: 2000, rooms: 20, seed: 1 }
+const options = { kills: 200, messages: 2000, rooms: 20, seed: 1, encrypted: false }
 
 describe("The plan of a chaos run", () => {
   it.effect("is the same for the same seed, and another for another", () =>
@@ -37,5 +37,12 @@ describe("The plan of a chaos run", () => {
       const { rounds } = yield* makePlan(options)
       const planned = new Set(rounds.flatMap(({ kill }) => kill._tag === "At" ? [kill.place] : []))
       assert.deepStrictEqual([...planned].sort(), [...places].sort())
+    }))
+
+  it.effect("of encrypted rooms ends lives at the commits of keys, too", () =>
+    Effect.gen(function*() {
+      const { rounds } = yield* makePlan({ ...options, encrypted: true })
+      const atCommits = rounds.filter(({ kill }) => kill._tag === "At" && kill.place.startsWith("crypto commit:"))
+      assert.isAtLeast(atCommits.length, options.kills / 10)
     }))
 })

@@ -19,6 +19,7 @@ const says = (content: Readonly<Record<string, unknown>>): RoomEvent => ({
   event_id: "$reply",
   type: "m.room.message",
   sender: bot,
+  origin_server_ts: 0,
   content
 })
 
@@ -28,7 +29,15 @@ const answer = (number: number, body = `message ${number}`, msgtype = "m.text"):
 const greeting = says({ msgtype: "m.notice", body: "Hello!" })
 
 const verdictOn = (questions: ReadonlyArray<Question>, said: ReadonlyArray<RoomEvent>, more: Partial<Testimony> = {}) =>
-  judge(bot, [{ room: 0, questions, events: [greeting, ...said], greeting: "once", ...more }])
+  judge(bot, [{
+    room: 0,
+    questions,
+    events: [greeting, ...said],
+    seenByGuest: [],
+    encrypted: false,
+    greeting: "once",
+    ...more
+  }])
 
 describe("The verdict of a chaos run", () => {
   it("is clean when every question has one answer, in order", () => {
@@ -61,6 +70,32 @@ describe("The verdict of a chaos run", () => {
     const told = answer(1, "Something went wrong. Give the operator this code: **0123ABCD**", "m.notice")
     const verdict = verdictOn([question(1)], [told])
     assert.deepInclude(verdict, { diagnostics: 1, answered: 0, lost: 0 })
+  })
+
+  it("counts what somebody could not read, and what the bot says that it could not", () => {
+    const sealed: RoomEvent = {
+      event_id: "$sealed",
+      type: "m.room.encrypted",
+      sender: bot,
+      origin_server_ts: 0,
+      content: {}
+    }
+    const locked = says({ msgtype: "m.notice", body: "I cannot read a message here: its key has not reached me." })
+    for (
+      const found of [verdictOn([], [sealed]), verdictOn([], [], { seenByGuest: [sealed] }), verdictOn([], [locked])]
+    ) {
+      assert.deepInclude(found, { undecryptable: 1, duplicated: 0 })
+      assert.isFalse(isClean(found))
+    }
+  })
+
+  it("counts what the bot says in clear in an encrypted room", () => {
+    const opened = { ...answer(1), opened: true }
+    const found = verdictOn([question(1), question(2)], [opened, answer(2)], { encrypted: true })
+    assert.deepInclude(found, { inClear: 2, answered: 2 })
+    assert.isFalse(isClean(found))
+    const events = [{ ...greeting, opened: true }, opened]
+    assert.isTrue(isClean(verdictOn([question(1)], [], { encrypted: true, events })))
   })
 
   it("wants one greeting, and none where it was refused", () => {
