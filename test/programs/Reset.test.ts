@@ -64,6 +64,7 @@ describe("homing reset", () => {
         left.filter((name) => /crypto|recovery/.test(name)),
         ["recovery.key"]
       )
+      assert.includeMembers(readdirSync(join(cwd, backupIn(cwd))), ["crypto.db", "crypto.key", "homing.db"])
     }).pipe(Effect.provide(worldOverHttp)), slow)
 
   it.effect(
