@@ -52,7 +52,7 @@ const isDiagnostic = ({ content }: RoomEvent): boolean =>
   content["msgtype"] === "m.notice" && /\*\*[0-9A-HJKMNP-TV-Z]{8}\*\*/.test(String(content["body"]))
 
 /** The bot could not read something. */
-const isLocked = ({ content }: RoomEvent): boolean => /^I cannot read a message here/.test(String(content["body"]))
+const isLocked = ({ content }: RoomEvent): boolean => String(content["body"]).startsWith("I cannot read a message here")
 
 /** Judges by what the rooms hold, and by nothing that the bot says of itself. */
 export const judge = (bot: string, testimonies: ReadonlyArray<Testimony>): Verdict => {
