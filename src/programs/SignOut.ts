@@ -30,5 +30,5 @@ export const signOutConfigured = Effect.fn("SignOut")(function*(report: ConfigRe
     yield* signOut.pipe(Effect.provide(MatrixClient.layer))
     // The client has closed them. The next device has keys of its own.
     if (device !== undefined) yield* Store.putKeysAside(device)
-  }).pipe(Effect.provide(Store.layer), Effect.provide(config))
+  }).pipe(Effect.provide(Layer.provideMerge(Store.layer, config)))
 })

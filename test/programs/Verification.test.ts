@@ -6,6 +6,7 @@ import { UserId } from "../../src/domain/Ids.ts"
 import { AppConfig, type Settings } from "../../src/layers/AppConfig.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { Door } from "../../src/layers/Homeserver/Door.ts"
+import { FaultEffect } from "../../src/layers/Homeserver/Faults.ts"
 import * as MatrixClient from "../../src/layers/MatrixClient.ts"
 import type { Store } from "../../src/layers/Store.ts"
 import { temporaryDirectory } from "../layers/Store/Samples.ts"
@@ -14,7 +15,7 @@ import { compareEmoji, cryptoOf, newIdentity, signedDevices } from "./SdkVerifyi
 import { aDatabase, type Bot, startBot } from "./World.ts"
 
 /** An account of its own for each test: what is verified stays so. */
-const bots = ["first", "again", "lost", "locked", "strict", "wary", "other", "stranger"]
+const bots = ["first", "again", "asked", "lost", "locked", "strict", "wary", "other", "stranger"]
 
 const world = Door.layer().pipe(
   Layer.provideMerge(Homeserver.layer({
@@ -115,6 +116,32 @@ layer(world, { excludeTestServices: true })("a bot with keys", (it) => {
           yield* Effect.forkChild(sync.loop(() => Effect.void))
           assert.deepInclude(yield* Fiber.join(establishing), { identity: "here", signed: true })
         }).pipe(Effect.provide(client))
+      }).pipe(Effect.scoped),
+    20_000
+  )
+
+  it.effect(
+    "shows its password to a server that asks for the owner, and says what to do where that is not enough",
+    () =>
+      Effect.gen(function*() {
+        const { inject } = yield* Homeserver
+        const asking = (stage: string) =>
+          inject({
+            user: idOf("asked"),
+            path: "/keys/device_signing/upload",
+            effect: FaultEffect.Answer({
+              status: 401,
+              body: { session: "s", flows: [{ stages: [stage] }], params: {} }
+            })
+          })
+        const dataDir = yield* temporaryDirectory
+        yield* asking("org.matrix.cross_signing_reset")
+        const bot = yield* botAs("asked", { dataDir })
+        assert.match(String((yield* logged(bot, "device_not_verified"))["remedy"]), /account's page/)
+        yield* bot.stop
+        yield* asking("m.login.password")
+        const again = yield* botAs("asked", { dataDir, database: bot.database })
+        yield* logged(again, "device_verified")
       }).pipe(Effect.scoped),
     20_000
   )
