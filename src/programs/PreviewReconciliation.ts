@@ -60,8 +60,13 @@ export const lookAndDecide = Effect.gen(function*() {
   return preview
 }).pipe(Effect.withSpan("lookAndDecide"))
 
-const asJson = ({ outcomes, report: { findings: _, ...report } }: Preview, prefix: string): string =>
-  JSON.stringify({ dryRun: true, ...report, outcomes: outcomes.map(explained(prefix)) }, null, 2)
+/** The outcomes have what the findings are made from. */
+const asJson = ({ outcomes, report }: Preview, prefix: string): string =>
+  JSON.stringify(
+    { dryRun: true, ...report, findings: undefined, outcomes: outcomes.map(explained(prefix)) },
+    null,
+    2
+  )
 
 /** What agrees is counted, what a person may have to look at is listed. */
 const rendered = ({ outcomes, report }: Preview, prefix: string): string => {
