@@ -2,6 +2,8 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import type { MatrixEvent } from "matrix-js-sdk/lib/matrix.js"
 import { lockedText } from "../../src/domain/Diagnostic.ts"
+import { Homeserver } from "../../src/layers/Homeserver.ts"
+import { FaultEffect } from "../../src/layers/Homeserver/Faults.ts"
 import { type SdkPerson, sdkPerson } from "./SdkPerson.ts"
 import { keyedBot, Wire, wiredWorld } from "./Wire.ts"
 
@@ -14,7 +16,7 @@ const lockedIn = (person: SdkPerson, room: string) => person.said(room).filter((
 const until = (condition: () => boolean) =>
   Effect.sync(condition).pipe(Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("20 millis") }))
 
-layer(wiredWorld(["bot1", "bot2", "bot3", "ann", "bea", "cat"]), { excludeTestServices: true })(
+layer(wiredWorld(["bot1", "bot2", "bot3", "bot4", "ann", "bea", "cat", "dot"]), { excludeTestServices: true })(
   "an event whose key comes late",
   (it) => {
     it.effect("is answered when the key comes, and nothing is said of it", () =>
@@ -96,6 +98,23 @@ layer(wiredWorld(["bot1", "bot2", "bot3", "ann", "bea", "cat"]), { excludeTestSe
           assert.lengthOf(lockedIn(cat, room), 1)
         }).pipe(Effect.scoped),
       45_000
+    )
+
+    it.effect(
+      "is none, when the bot's own keys are late: it joins when people can encrypt for it",
+      () =>
+        Effect.gen(function*() {
+          const { inject } = yield* Homeserver
+          const dot = yield* sdkPerson("dot", "password")
+          const room = yield* dot.createRoom("Tea", "@bot4:homing.test")
+          const effect = FaultEffect.Delay({ time: "1500 millis" })
+          yield* inject({ user: "@bot4:homing.test", path: "/keys/upload", count: 3, effect })
+          const bot = yield* keyedBot("bot4")
+          yield* dot.sees(room, bot.userId)
+          const hasty = yield* dot.say(room, "the first words")
+          assert.strictEqual(bodyOf(yield* dot.answerTo(room, hasty)), "the first words")
+        }).pipe(Effect.scoped),
+      20_000
     )
   }
 )

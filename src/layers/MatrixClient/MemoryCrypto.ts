@@ -24,6 +24,7 @@ export const sealing = Layer.effect(
   Sealing,
   Effect.map(makeIsEncrypted, (isEncrypted) =>
     Sealing.of({
+      announced: Effect.void,
       of: (roomId) =>
         Effect.map(isEncrypted(roomId), (encrypted) =>
           encrypted

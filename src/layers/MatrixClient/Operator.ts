@@ -8,11 +8,13 @@ import { Store } from "../Store.ts"
 import { syncBody } from "./Exchange.ts"
 import * as HttpTransport from "./HttpTransport.ts"
 import { textField } from "./Json.ts"
+import * as MemoryCrypto from "./MemoryCrypto.ts"
 import { NoAnswer } from "./NoAnswer.ts"
 import { withPatience } from "./Patience.ts"
 import * as PlainRequests from "./PlainRequests.ts"
 import * as Provisioning from "./Provisioning.ts"
 import { type RawAnswer, refusalOf } from "./Requests.ts"
+import { LatestView } from "./Rooms.ts"
 import { applySync, emptyView } from "./RoomView.ts"
 import { type Credentials, sessionEnded, SignedIn } from "./SignedIn.ts"
 import { syncFilter } from "./SyncFilter.ts"
@@ -95,5 +97,8 @@ export const layerLook = Layer.effect(AccountLook, make).pipe(Layer.provide(base
 /** The same, and the power to change the rooms that were seen: only after a look. */
 export const layer = Layer.merge(
   Layer.effect(AccountLook, make),
-  Provisioning.layer.pipe(Layer.provide(PlainRequests.layer))
+  Provisioning.layer.pipe(
+    Layer.provide(MemoryCrypto.sealing),
+    Layer.provide([PlainRequests.layer, LatestView.layer])
+  )
 ).pipe(Layer.provide(base))

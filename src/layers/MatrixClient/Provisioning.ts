@@ -6,6 +6,7 @@ import { markerType } from "../../domain/Marker.ts"
 import { originType } from "../../domain/Origin.ts"
 import { MatrixProvisioning } from "../MatrixClient.ts"
 import { MatrixRequests, Nothing, path } from "./Requests.ts"
+import { Sealing } from "./Sealing.ts"
 import { SignedIn } from "./SignedIn.ts"
 
 const Created = Schema.Struct({ room_id: RoomId })
@@ -16,10 +17,15 @@ const encryption = { algorithm: "m.megolm.v1.aes-sha2" }
 const make = Effect.gen(function*() {
   const { request } = yield* MatrixRequests
   const signedIn = yield* SignedIn
+  const sealing = yield* Sealing
 
   return MatrixProvisioning.of({
+    // People write as soon as they see the bot.
     join: (room) =>
-      request({ name: "join", method: "POST", path: path`/rooms/${room}/join`, body: {}, schema: Nothing }).pipe(
+      sealing.announced.pipe(
+        Effect.andThen(
+          request({ name: "join", method: "POST", path: path`/rooms/${room}/join`, body: {}, schema: Nothing })
+        ),
         Effect.asVoid
       ),
 

@@ -1,9 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend.js"
 import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api/index.js"
-import { MatrixEvent } from "matrix-js-sdk/lib/matrix.js"
-import { failure } from "./Requests.ts"
+import { type MatrixClient, MatrixEvent } from "matrix-js-sdk/lib/matrix.js"
+import { field } from "./Json.ts"
+import { failure, MatrixRequests } from "./Requests.ts"
 import { SdkClient } from "./SdkClient.ts"
 import { makeIsEncrypted, Sealing } from "./Sealing.ts"
 
@@ -12,13 +15,41 @@ const isBackend = (crypto: CryptoApi): crypto is CryptoBackend => "encryptEvent"
 
 const notYet = (detail: string) => failure("encrypt", { _tag: "Unreachable", detail }, detail)
 
+/** How often, and how many times, the server is asked for the device's own keys: 3 s. */
+const lookAgain = Schedule.max([Schedule.spaced("100 millis"), Schedule.recurs(30)])
+
 /** Megolm, by the SDK: the room's key is shared with the devices of its members first. */
 export const layer = Layer.effect(
   Sealing,
   Effect.gen(function*() {
     const sdk = yield* SdkClient
+    const { request } = yield* MatrixRequests
     const isEncrypted = yield* makeIsEncrypted
+    const toldOf = new WeakSet<MatrixClient>()
     return Sealing.of({
+      announced: Effect.gen(function*() {
+        const client = yield* sdk.current
+        const crypto = client.getCrypto()
+        if (crypto === undefined || !isBackend(crypto) || toldOf.has(client)) return
+        const [user, device] = [client.getSafeUserId(), client.getDeviceId() ?? ""]
+        // Else the keys go up when the first answer of /sync has been taken in, beside what that sets going.
+        crypto.onSyncCompleted({})
+        yield* request({
+          name: "query own keys",
+          method: "POST",
+          path: "/keys/query",
+          body: { device_keys: { [user]: [device] } },
+          schema: Schema.Unknown
+        }).pipe(
+          Effect.filterOrFail(
+            (answer) => field(field(field(answer, "device_keys"), user), device) !== undefined,
+            () => notYet("The homeserver does not have the keys of this device yet.")
+          ),
+          Effect.retry({ schedule: lookAgain, while: ({ reason }) => reason._tag === "Unreachable" })
+        )
+        toldOf.add(client)
+      }).pipe(Effect.withSpan("Sealing.announced")),
+
       of: Effect.fn("Sealing.of")(function*(roomId) {
         const client = yield* sdk.current
         const crypto = client.getCrypto()

@@ -36,6 +36,11 @@ export type KnownRoom = PlainRoom | EncryptedRoom
 export class Sealing extends Context.Service<Sealing, {
   /** Fails, to be tried again, while the room is not known well enough. */
   of(room: RoomId): Effect.Effect<KnownRoom, MatrixFailure>
+  /**
+   * Waits until the homeserver tells others the keys of this device: what is written in a room before that is encrypted
+   * without it, and stays unreadable. Fails, to be tried again, when that takes too long.
+   */
+  readonly announced: Effect.Effect<void, MatrixFailure>
 }>()("homing/MatrixClient/Sealing") {}
 
 /** Something that may be sent to a room: made from a proof, and in no other way. */
