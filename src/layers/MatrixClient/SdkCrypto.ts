@@ -81,7 +81,8 @@ const unusable = (path: string, cause: unknown): CryptoUnusable => {
     })
   }
   return new CryptoUnusable({
-    detail: `${path} cannot be opened with its key: ${words.slice(0, 200)}`,
-    remedy: "Put crypto.db and crypto.key back as they were together; a backup of the data directory has both."
+    detail: `${path} cannot be opened with its key: ${words.slice(0, 200).replace(/\.?$/, ".")}`,
+    remedy:
+      `Put crypto.db and crypto.key back as they were together; a backup of the data directory has both. Or ${beginAnew}`
   })
 }
