@@ -2,6 +2,7 @@ import { Effect, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 
 const root = join(import.meta.dirname, "..")
 
@@ -42,8 +43,18 @@ export interface Account {
   readonly token: string
 }
 
-export const startHoming = ({ token, url }: Account, dataDir: string) =>
+/** `preload` names a file of this folder that the process runs before its own code, with what it reads from the environment. */
+export const startHoming = (
+  { token, url }: Account,
+  dataDir: string,
+  { environment = {}, preload }: {
+    readonly preload?: string
+    readonly environment?: Readonly<Record<string, string>>
+  } = {}
+) =>
   start("bin/homing.mjs", ["run"], {
+    ...environment,
+    ...(preload === undefined ? {} : { NODE_OPTIONS: `--import=${pathToFileURL(join(root, "bench", preload)).href}` }),
     HOMING_HOMESERVER_URL: url,
     HOMING_ACCESS_TOKEN: token,
     HOMING_DATA_DIR: dataDir,

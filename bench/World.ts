@@ -4,7 +4,9 @@ import { Door } from "../src/layers/Homeserver/Door.ts"
 import { type Account, type Bot, startBare, startHoming } from "./Process.ts"
 
 export const serverName = "bench.test"
-const password = "bench"
+export const password = "bench"
+/** Somebody who can sign in with the password. */
+export const person = "ada"
 const names = Array.from({ length: 32 }, (_, i) => `bot${i}`)
 
 /** Sees every request that comes over the socket before the homeserver does, and may answer in its place. */
@@ -15,7 +17,7 @@ export type Interceptor = (
 
 /** The in-memory homeserver behind its HTTP door; both bots meet the same one. */
 export const world = (intercept: Interceptor = (request, next) => next(request)) => {
-  const users = names.map((name) => ({ name, password }))
+  const users = [...names, person].map((name) => ({ name, password }))
   const intercepted = Layer.effect(
     Homeserver,
     Effect.map(Homeserver, (real) => Homeserver.of({ ...real, handle: (request) => intercept(request, real.handle) }))
