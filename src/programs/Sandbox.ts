@@ -108,6 +108,8 @@ const conversation = Effect.fnUntraced(function*(directory: string, passwords: P
   yield* terminal.print(introduction(url, logFile(directory)))
 
   const talking = Effect.gen(function*() {
+    // The line to write on is there before the bot is: what is written early waits.
+    yield* terminal.prompt("Sandbox")
     yield* bot.start
     let unanswered = (yield* talk.begin) ? 0 : 1
     if (terminal.interactive) yield* Effect.forkScoped(browser(url, passwords.you))
