@@ -61,6 +61,16 @@ describe("AppConfig", () => {
       assert.strictEqual(told.settings?.logFormat, "logfmt")
     }))
 
+  it.effect("reads numbers and truth values of TOML as they are", () =>
+    Effect.gen(function*() {
+      const report = yield* configIn({
+        environment: { HOMING_HOMESERVER_URL: "https://matrix.example.org", HOMING_ACCESS_TOKEN: "token" },
+        files: { "homing.toml": "status_port = 8080\nauto_verify = true" }
+      })
+      assert.deepStrictEqual(report.problems, [])
+      assert.include(report.settings, { statusPort: 8080, autoVerify: true })
+    }))
+
   it.effect("reads lists from words and from TOML arrays", () =>
     Effect.gen(function*() {
       const users = ["@ada:example.org", "@bob:example.org"]

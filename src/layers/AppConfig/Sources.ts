@@ -211,7 +211,9 @@ const fromToml = (table: Readonly<Record<string, unknown>>, path: string): Reado
 
 const tomlText = (key: SettingKey, value: unknown): Result.Result<string, string> => {
   if (typeof value === "string") return text(key, value)
-  if (typeof value === "number" && !settingsTable[key].secret && !settingsTable[key].list) {
+  if (
+    (typeof value === "number" || typeof value === "boolean") && !settingsTable[key].secret && !settingsTable[key].list
+  ) {
     return text(key, String(value))
   }
   if (settingsTable[key].list) {
