@@ -50,7 +50,7 @@ const lineOf = ({ archived, binding, detached, title }: Chat, heardAt: number | 
   (heardAt === undefined ? "" : `, last message ${ago(now - heardAt)}`)
 
 /** How long ago something was, in milliseconds: as coarse as people say it, and in no time zone. */
-const ago = (millis: number): string => {
+export const ago = (millis: number): string => {
   const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000]] as const
   for (const [unit, length] of units) {
     const count = Math.floor(millis / length)
