@@ -59,6 +59,26 @@ layer(world, { excludeTestServices: true })("encrypted rooms", (it) => {
       assert.deepStrictEqual(yield* alice.deviceOf(botId), device)
     }).pipe(Effect.scoped), 30_000)
 
+  it.effect(
+    "are read with the same keys when the database of the chats is lost, and not that of the keys",
+    () =>
+      Effect.gen(function*() {
+        const dataDir = yield* temporaryDirectory
+        const first = yield* botOn(dataDir)
+        const alice = yield* sdkPerson("alice", "password")
+        const room = yield* alice.createRoom("Cocoa", botId)
+        yield* alice.greetingIn(room)
+        yield* alice.answerTo(room, yield* alice.say(room, "before"))
+        const device = yield* alice.deviceOf(botId)
+        yield* first.stop
+        const missed = yield* alice.say(room, "meanwhile")
+        yield* botOn(dataDir)
+        assert.strictEqual((yield* alice.answerTo(room, missed)).getContent()["body"], "meanwhile")
+        assert.deepStrictEqual(yield* alice.deviceOf(botId), device)
+      }).pipe(Effect.scoped),
+    30_000
+  )
+
   it.effect("get nothing in clear from the moment on that encryption is switched on", () =>
     Effect.gen(function*() {
       yield* botOn(yield* temporaryDirectory)

@@ -1,5 +1,7 @@
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as HttpTransport from "./HttpTransport.ts"
+import { KeptDevice } from "./KeptDevice.ts"
 import * as Messages from "./Messages.ts"
 import * as Provisioning from "./Provisioning.ts"
 import { RecoveryKey } from "./RecoveryKey.ts"
@@ -13,6 +15,8 @@ import * as SdkSync from "./SdkSync.ts"
 import * as Session from "./Session.ts"
 import { SignedIn } from "./SignedIn.ts"
 
+const keptDevice = Layer.effect(KeptDevice, Effect.map(SdkCrypto, ({ device }) => device))
+
 /** matrix-js-sdk over HTTP. The only module that loads the SDK: import it dynamically. */
 export const layer = Layer.mergeAll(
   Session.layer,
@@ -22,7 +26,8 @@ export const layer = Layer.mergeAll(
   SdkDecryption.layer,
   SdkSync.layer
 ).pipe(
-  Layer.provide([SdkSealing.layer, SdkCrypto.layer]),
+  Layer.provide([SdkSealing.layer, keptDevice]),
+  Layer.provide(SdkCrypto.layer),
   Layer.provide(SdkRequests.layer),
   Layer.provide(SdkClient.layer),
   Layer.provide([RecoveryKey.layer, SignedIn.layer, Rooms.LatestView.layer, HttpTransport.layer])

@@ -5,16 +5,20 @@ import * as Semaphore from "effect/Semaphore"
 import type { MatrixClient } from "matrix-js-sdk/lib/matrix.js"
 import { join } from "node:path"
 import { CryptoUnusable, type StoreUnavailable } from "../../domain/Errors.ts"
+import type { DeviceId } from "../../domain/Ids.ts"
 import { AppConfig } from "../AppConfig.ts"
 import { Store } from "../Store.ts"
 import { keyFromFile, keyFromSetting, passingKey } from "./CryptoKey.ts"
 import * as IndexedDb from "./IndexedDb.ts"
+import { makeKeptDevice } from "./KeptDevice.ts"
 
 /** The SDK looks for `indexedDB` in the global scope while it opens its store: two clients must not do that at once. */
 const opening = Semaphore.makeUnsafe(1)
 
 /** Readies the crypto of the SDK's clients, over `crypto.db` beside the database of the store. */
 export class SdkCrypto extends Context.Service<SdkCrypto, {
+  /** The device whose keys these are; undefined when they are yet to be made. */
+  readonly device: Effect.Effect<DeviceId | undefined>
   /** Gives a client its crypto, with the keys of its device. To be called before it syncs. Makes no request. */
   attach(client: MatrixClient): Effect.Effect<void, CryptoUnusable>
   /**
@@ -34,6 +38,7 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
       const factory = yield* IndexedDb.open(path)
       // The classes must be there for as long as any client lives.
       yield* IndexedDb.install(factory)
+      const kept = yield* makeKeptDevice(factory)
       const storageKey = yield* cryptoKey !== undefined
         ? keyFromSetting(cryptoKey)
         : memory
@@ -41,12 +46,15 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
         : keyFromFile(join(dataDir, "crypto.key"))
 
       return SdkCrypto.of({
+        device: kept.read,
+
         attach: Effect.fn("SdkCrypto.attach")(function*(client) {
           yield* Effect.tryPromise({
             try: () => client.initRustCrypto({ storageKey }),
             catch: (cause) => unusable(path, cause)
           })
           const crypto = client.getCrypto()
+          yield* kept.keep(client.getDeviceId())
           if (crypto !== undefined) crypto.globalBlacklistUnverifiedDevices = shareKeys === "verified"
         }, (effect) => opening.withPermit(Effect.scoped(Effect.andThen(IndexedDb.install(factory), effect)))),
 

@@ -8,6 +8,7 @@ import { DeviceId, serverOf, UserId } from "../../domain/Ids.ts"
 import { AppConfig } from "../AppConfig.ts"
 import { MatrixSession, type Session } from "../MatrixClient.ts"
 import { Store } from "../Store.ts"
+import { KeptDevice } from "./KeptDevice.ts"
 import { NoAnswer } from "./NoAnswer.ts"
 import { withPatience } from "./Patience.ts"
 import { failure, type RawAnswer, refusalOf } from "./Requests.ts"
@@ -50,6 +51,7 @@ const make = Effect.gen(function*() {
   const store = yield* Store
   const transport = yield* Transport
   const signedIn = yield* SignedIn
+  const keptDevice = yield* KeptDevice
 
   const whoAmI = Effect.fn("MatrixSession.whoAmI")(function*(homeserverUrl: string, accessToken: Redacted.Redacted) {
     const name = "the check of the session"
@@ -82,7 +84,7 @@ const make = Effect.gen(function*() {
       )
     }
     const name = "the sign-in"
-    const device = yield* store.session.deviceId
+    const device = (yield* store.session.deviceId) ?? (yield* keptDevice)
     const answer = yield* transport.send({
       homeserverUrl,
       method: "POST",
