@@ -12,7 +12,10 @@ import { statement } from "../layers/Rendering.ts"
 import type { PendingRow } from "../layers/Store.ts"
 import { drawReferenceCode } from "./Diagnose.ts"
 
-/** A key comes with its message or within seconds of it. Whoever writes behind it waits as long, for the sake of the order. */
+/**
+ * A key comes with its message or within seconds of it. Whoever writes behind it waits as long, for the sake of the order; but no key is
+ * waited for twice.
+ */
 const keyPatience = Duration.seconds(20)
 const lookAgain = 500
 
@@ -22,31 +25,48 @@ export type Opened =
   | { readonly _tag: "Later"; readonly waitMillis: number }
   | { readonly _tag: "Locked"; readonly reason: string }
 
-/** Opens what was encrypted. Remembers since when each event has been waiting in this life of the process. */
+/** Keys that are missing and remembered as such: more only wait longer. */
+const mostKeys = 1_000
+
+/** What opens an event: the key of its session (Client-Server API, `m.megolm.v1.aes-sha2`). */
+const keyOf = ({ roomId, sender }: PendingRow, { content }: RawEvent): string =>
+  [roomId, sender, String(content["session_id"])].join(" ")
+
+/** Opens what was encrypted. Remembers since when each key has been missing in this life of the process. */
 export const makeOpener = Effect.sync(() => {
-  const waitingSince = new Map<string, number>()
+  const missingSince = new Map<string, number>()
+  const noteMissing = (key: string, now: number): number => {
+    const since = missingSince.get(key) ?? now
+    missingSince.set(key, since)
+    const [oldest] = missingSince.keys()
+    if (missingSince.size > mostKeys && oldest !== undefined) missingSince.delete(oldest)
+    return since
+  }
   return Effect.fn("open")(function*(row: PendingRow, event: RawEvent) {
     if (event.type !== encryptedType) return { _tag: "Clear", event } satisfies Opened
     return yield* (yield* MatrixCrypto).decrypt(row.roomId, event).pipe(
       Effect.tap((yield* Health).decrypted(true)),
       Effect.map((clear): Opened => {
-        waitingSince.delete(row.key)
+        missingSince.delete(keyOf(row, event))
         return { _tag: "Clear", event: clear }
       }),
       Effect.catch(Effect.fnUntraced(function*({ reason }) {
         const now = yield* Clock.currentTimeMillis
-        const since = waitingSince.get(row.key) ?? now
+        const since = noteMissing(keyOf(row, event), now)
         if (!row.takenUp && now - since < Duration.toMillis(keyPatience)) {
-          waitingSince.set(row.key, since)
           return { _tag: "Later", waitMillis: lookAgain } satisfies Opened
         }
-        waitingSince.delete(row.key)
         // What came before this life, or was counted before, says nothing about how it is now.
         if (row.provenance === "live" && !row.takenUp) yield* (yield* Health).decrypted(false)
         return { _tag: "Locked", reason } satisfies Opened
       }))
     )
   })
+})
+
+/** Whether its key is there by now. */
+export const isReadable = Effect.fnUntraced(function*({ event, roomId }: PendingRow) {
+  return event !== undefined && (yield* Effect.isSuccess((yield* MatrixCrypto).decrypt(roomId, event)))
 })
 
 /**

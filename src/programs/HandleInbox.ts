@@ -8,7 +8,7 @@ import type { RawEvent } from "../domain/SyncBatch.ts"
 import { type Lanes, makeLanes } from "../layers/Lanes.ts"
 import { MatrixCrypto } from "../layers/MatrixClient.ts"
 import { type PendingRow, Store } from "../layers/Store.ts"
-import { makeOpener, tellLocked } from "./Decrypt.ts"
+import { isReadable, makeOpener, tellLocked } from "./Decrypt.ts"
 import { diagnose, drawReferenceCode } from "./Diagnose.ts"
 import { handleInvite } from "./HandleInvite.ts"
 import { handleMessage } from "./HandleMessage.ts"
@@ -49,6 +49,8 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
     if (opened._tag === "Later") return { waitMillis: opened.waitMillis }
     if (opened._tag === "Locked") {
       yield* store.inbox.setAside(row.key, yield* tellLocked(row, opened.reason))
+      // A key that came in between was told before there was anything aside.
+      if (yield* isReadable(row)) yield* store.inbox.takeUp(room)
       begun.delete(room)
       yield* outbox.wake(room)
       return "more" as const

@@ -243,6 +243,8 @@ describe("handling a message", () => {
       }
       const before = (yield* alice.messages(room)).length
       const locked = yield* alice.send(room, "m.room.encrypted", secret)
+      // Of the same key, which is not waited for twice.
+      yield* alice.send(room, "m.room.encrypted", secret)
       const clear = yield* alice.say(room, "in plain text all the same")
       const { inbox } = Context.get(database, Store)
       yield* TestClock.adjust("10 seconds")
