@@ -48,6 +48,9 @@ const makeScript = Effect.gen(function*() {
   const load = (rooms: ReadonlyArray<string>) => {
     pending = Array.from({ length: batches }, (_, batch) => ({
       next_batch: `bench-${batch}`,
+      // As every server says; without it a client with keys makes fifty new ones for each answer.
+      device_one_time_keys_count: { signed_curve25519: 50 },
+      device_unused_fallback_key_types: ["signed_curve25519"],
       rooms: {
         join: Object.fromEntries(rooms.map((room, roomIndex) => [room, {
           timeline: {

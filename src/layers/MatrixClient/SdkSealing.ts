@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend.js"
 import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api/index.js"
 import { type MatrixClient, MatrixEvent } from "matrix-js-sdk/lib/matrix.js"
+import type { RoomId } from "../../domain/Ids.ts"
 import { field } from "./Json.ts"
 import { failure, MatrixRequests } from "./Requests.ts"
 import { SdkClient } from "./SdkClient.ts"
@@ -26,6 +27,23 @@ export const layer = Layer.effect(
     const { request } = yield* MatrixRequests
     const isEncrypted = yield* makeIsEncrypted
     const toldOf = new WeakSet<MatrixClient>()
+    const plainRooms = new WeakMap<MatrixClient, Set<RoomId>>()
+
+    /**
+     * The keys remember an encrypted room, whatever a server says of it later. To ask them costs a message more than all else, so they are
+     * asked once in the life of a client: what they learn in it, the answers to `/sync` of that life say, too.
+     */
+    const isRemembered = Effect.fnUntraced(function*(client: MatrixClient, roomId: RoomId) {
+      const crypto = client.getCrypto()
+      if (crypto === undefined) return false
+      const plain = plainRooms.get(client) ?? new Set()
+      plainRooms.set(client, plain)
+      if (plain.has(roomId)) return false
+      const remembered = yield* Effect.promise(() => crypto.isEncryptionEnabledInRoom(roomId))
+      if (!remembered) plain.add(roomId)
+      return remembered
+    })
+
     return Sealing.of({
       announced: Effect.gen(function*() {
         const client = yield* sdk.current
@@ -53,12 +71,8 @@ export const layer = Layer.effect(
       of: Effect.fn("Sealing.of")(function*(roomId) {
         const client = yield* sdk.current
         const crypto = client.getCrypto()
-        const known = yield* isEncrypted(roomId)
-        // The keys remember an encrypted room, whatever a server says of it later.
-        const remembered = crypto === undefined
-          ? false
-          : yield* Effect.promise(() => crypto.isEncryptionEnabledInRoom(roomId))
-        if (!known && !remembered) return { _tag: "PlainRoom" as const, roomId }
+        const encrypted = (yield* isEncrypted(roomId)) || (yield* isRemembered(client, roomId))
+        if (!encrypted) return { _tag: "PlainRoom" as const, roomId }
         return {
           _tag: "EncryptedRoom" as const,
           roomId,
