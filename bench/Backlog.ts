@@ -1,10 +1,11 @@
 /**
  * `node bench/Backlog.ts [messages]`: a bot that finds so many messages (100,000) in its inbox, of 20 rooms, and answers them all: its
- * memory on the way. Sends are answered at once and kept nowhere, so that the homeserver takes no part in it.
+ * memory on the way, and what of it is alive. Sends are answered at once and kept nowhere, so that the homeserver takes no part in it.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Deferred, Effect, FileSystem } from "effect"
 import { availableParallelism } from "node:os"
+import { join } from "node:path"
 import { type RoomId, SyncToken, type UserId } from "../src/domain/Ids.ts"
 import { Homeserver } from "../src/layers/Homeserver.ts"
 import { openDataDir } from "../src/layers/Store/Live.ts"
@@ -49,7 +50,11 @@ const drain = Effect.gen(function*() {
     yield* fill(dataDir, rooms, you.userId)
     yield* counter.begin
     const started = performance.now()
-    const bot = yield* startHoming(account, dataDir)
+    const liveHeap = join(dataDir, "live-heap.txt")
+    const bot = yield* startHoming(account, dataDir, {
+      preload: "LiveHeap.mjs",
+      environment: { BENCH_LIVE_HEAP: liveHeap }
+    })
     const memory: Array<number> = []
     yield* Effect.sync(() => memory.push(usage(bot.pid)?.rss ?? 0)).pipe(
       Effect.andThen(Effect.sleep("500 millis")),
@@ -58,20 +63,27 @@ const drain = Effect.gen(function*() {
     )
     const ended = yield* counter.all
     yield* bot.stop
-    const tenth = Math.max(1, Math.floor(memory.length / 10))
+    const live = (yield* (yield* FileSystem.FileSystem).readFileString(liveHeap)).trim().split("\n").map(Number)
     const result: Row = {
       benchmark: `${messages} messages in the inbox of ${roomCount} rooms`,
       subject: "Homing",
       figures: {
         "answered/s": messages / (ended - started) * 1000,
-        "RSS MB of the second tenth": median(memory.slice(tenth, 2 * tenth)),
-        "of the last tenth": median(memory.slice(-tenth)),
-        "at most": Math.max(...memory)
+        "live MB, second tenth": median(tenthOf(live, 1)),
+        "live MB, last tenth": median(tenthOf(live, 9)),
+        "RSS MB, second tenth": median(tenthOf(memory, 1)),
+        "RSS MB, last tenth": median(tenthOf(memory, 9)),
+        "RSS MB at most": Math.max(...memory)
       }
     }
     return result
   }).pipe(Effect.provide(world(counter.intercept)))
 }).pipe(Effect.scoped)
+
+const tenthOf = (samples: ReadonlyArray<number>, n: number): ReadonlyArray<number> => {
+  const from = Math.min(Math.floor(samples.length * n / 10), samples.length - 1)
+  return samples.slice(from, Math.max(from + 1, Math.floor(samples.length * (n + 1) / 10)))
+}
 
 /** Puts the messages where an earlier life would have left them. */
 const fill = Effect.fnUntraced(function*(dataDir: string, rooms: ReadonlyArray<RoomId>, sender: UserId) {
