@@ -26,7 +26,6 @@ export class IDBFactory {
 
   /** Opens the version that there is, or 1, when none is given. A new version waits until no connection is open. */
   open(name: string, version?: number): IDBOpenDBRequest {
-    this.#engine.turns.assertOpen()
     if (version !== undefined && !(Number.isSafeInteger(version) && version > 0)) {
       throw new TypeError(`${version} is no version of a database.`)
     }
@@ -43,7 +42,7 @@ export class IDBFactory {
     setImmediate(() => {
       const opening = this.#openings.get(name)?.[0]
       // Closing a connection goes on with an opening that may go on already.
-      if (opening === undefined || opening.begun || this.#engine.turns.halted) return
+      if (opening === undefined || opening.begun || this.#engine.turns.over) return
       try {
         this.#attempt(name, opening)
       } catch (cause) {

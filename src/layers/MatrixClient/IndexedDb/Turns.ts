@@ -1,5 +1,4 @@
 import { setImmediate } from "node:timers"
-import { problem } from "./Problem.ts"
 
 /** Has its turn; calls `end` when the next one may begin. */
 type Turn = (end: () => void) => void
@@ -11,19 +10,19 @@ export class Turns {
   #state: "idle" | "busy" | "halted" = "idle"
   #closed = false
 
-  /** `turn` begins in a task of its own. */
+  /**
+   * `turn` begins in a task of its own. Once this is over it never does: tasks of the SDK outlive its client, and one that is
+   * refused rejects a promise that nobody holds, which ends the process. What a closed page had asked for is not answered either.
+   */
   take(turn: Turn): void {
-    this.assertOpen()
+    if (this.over) return
     this.#waiting.push(turn)
     if (this.#state === "idle") this.#next()
   }
 
-  assertOpen(): void {
-    if (this.#closed) throw problem("InvalidStateError", "The store of the keys has been closed.")
-  }
-
-  get halted(): boolean {
-    return this.#state === "halted"
+  /** Closed or halted: nothing that is asked for now is answered. */
+  get over(): boolean {
+    return this.#closed || this.#state === "halted"
   }
 
   /** No turn begins any more, and nobody waits for one. */
@@ -49,7 +48,7 @@ export class Turns {
     }
     this.#state = "busy"
     setImmediate(() => {
-      if (!this.halted) turn(() => this.halted || this.#next())
+      if (this.#state !== "halted") turn(() => this.#state === "halted" || this.#next())
     })
   }
 

@@ -113,13 +113,31 @@ describe("the file", () => {
         return { factory, database, transactions }
       }))
       assert.deepStrictEqual(yield* Effect.promise(() => Promise.all(ends.transactions)), Array(3).fill("complete"))
-      assert.throws(() => ends.database.transaction("store"), "has been closed")
-      assert.throws(() => ends.factory.open("db"), "has been closed")
       const database = yield* openStore(yield* IndexedDb.open(path))
       const keys = yield* Effect.promise(() =>
         answerOf(database.transaction("store").objectStore("store").getAllKeys())
       )
       assert.deepStrictEqual(keys, [1, 2, 3])
+    }))
+
+  it.effect("answers nothing that is asked for after its end, and refuses it neither: nobody is there to hear of it", () =>
+    Effect.gen(function*() {
+      const path = yield* temporaryFile
+      const heard: Array<unknown> = []
+      const hear = (answer: Promise<unknown>) => void answer.then((_) => heard.push(_), (_) => heard.push(_))
+      const late = yield* Effect.scoped(Effect.gen(function*() {
+        const factory = yield* IndexedDb.open(path)
+        return { factory, database: yield* openStore(factory), asked: factory.open("other") }
+      }))
+      const transaction = late.database.transaction("store", "readwrite")
+      const put = transaction.objectStore("store").put({}, "late")
+      hear(endOf(transaction))
+      for (const request of [put, late.asked, late.factory.open("another")]) hear(answerOf(request))
+      const database = yield* openStore(yield* IndexedDb.open(path))
+      const keys = yield* Effect.promise(() =>
+        answerOf(database.transaction("store").objectStore("store").getAllKeys())
+      )
+      assert.deepStrictEqual({ heard, keys }, { heard: [], keys: [] })
     }))
 
   it.effect("is not read when it is opened, however many keys it holds", () =>
