@@ -139,6 +139,20 @@ describe("the sandbox", () => {
       ])
     }), slow)
 
+  it.live("lets you into the rooms that the bot makes for you", () =>
+    Effect.gen(function*() {
+      const { talk } = yield* play("!new Garden\n/rooms\n/room 2\nhow do you do?\n")
+      const invited = "  · the bot let you into Garden; /room 2 goes there"
+      assert.include(talk, invited)
+      assert.deepStrictEqual(talk.slice(talk.indexOf("* 1  Sandbox")), [
+        "* 1  Sandbox",
+        "  2  Garden",
+        "  · you are in Garden",
+        "you: how do you do?",
+        "bot: how do you do?"
+      ])
+    }), slow)
+
   it.live("goes on where it was when there is a directory to keep it in", () =>
     Effect.gen(function*() {
       const dataDir = join(yield* scratchDirectory(), "kept")

@@ -47,12 +47,22 @@ export interface TalkOptions {
 }
 
 const Timeline = Schema.Struct({ events: Schema.Array(RawEvent) })
+const StrippedState = Schema.Struct({
+  type: Schema.String,
+  state_key: Schema.String,
+  sender: Schema.String,
+  content: Schema.Record(Schema.String, Schema.Unknown)
+})
 const SyncAnswer = Schema.Struct({
   next_batch: Schema.String,
   rooms: Schema.optional(Schema.Struct({
     join: Schema.optional(Schema.Record(
       RoomId,
       Schema.Struct({ state: Schema.optional(Timeline), timeline: Schema.optional(Timeline) })
+    )),
+    invite: Schema.optional(Schema.Record(
+      RoomId,
+      Schema.Struct({ invite_state: Schema.Struct({ events: Schema.Array(StrippedState) }) })
     ))
   }))
 })
@@ -61,7 +71,7 @@ const decodeAnswer = Schema.decodeUnknownEffect(SyncAnswer)
 const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
   const terminal = yield* Terminal
   const you = yield* (yield* Homeserver).as("you")
-  const rooms = new Map<RoomId, { title: string; bot: string }>()
+  const rooms = new Map<RoomId, { title: string; bot: string; isSpace: boolean }>()
   let current: RoomId | undefined
   /** What has been answered, or is waited for: a message by its id, a room, for its greeting, by its own. */
   const answers = new Map<string, Deferred.Deferred<void>>()
@@ -86,10 +96,14 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
 
   const caughtUp = yield* Deferred.make<void>()
 
+  const chats = () =>
+    Array.from(rooms, ([id, room]) => ({ id, ...room, current: id === current })).filter(({ isSpace }) => !isSpace)
+
   /** Takes note of what changes a room. */
-  const learn = (roomId: RoomId, event: RawEvent) => {
-    const room = rooms.get(roomId) ?? { title: roomId, bot: "leave" }
+  const learn = (roomId: RoomId, event: Pick<RawEvent, "type" | "state_key" | "content">) => {
+    const room = rooms.get(roomId) ?? { title: roomId, bot: "leave", isSpace: false }
     rooms.set(roomId, room)
+    if (event.type === "m.room.create") room.isSpace = event.content["type"] === "m.space"
     if (event.type === "m.room.name") room.title = printable(String(event.content["name"] ?? roomId))
     if (event.type === "m.room.member" && event.state_key === bot) room.bot = String(event.content["membership"])
     return room
@@ -107,12 +121,25 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
     yield* Deferred.succeed(answerTo(questionOf(event) ?? roomId), undefined)
   })
 
+  /** Rooms that the bot makes for you, as `!new` does, are yours at once. */
+  const join = Effect.fnUntraced(function*(roomId: RoomId, stripped: ReadonlyArray<typeof StrippedState.Type>) {
+    const inviter = stripped.find(({ state_key, type }) => type === "m.room.member" && state_key === you.userId)?.sender
+    if (inviter !== bot) return
+    for (const event of stripped) learn(roomId, event)
+    yield* you.join(roomId)
+    const number = 1 + chats().findIndex(({ id }) => id === roomId)
+    if (number > 0) yield* terminal.note(`the bot let you into ${rooms.get(roomId)?.title}; /room ${number} goes there`)
+  })
+
   const follow = Effect.gen(function*() {
     let since: string | undefined
     while (true) {
       const query = { timeout: "30000", ...(since === undefined ? {} : { since }) }
       const body = yield* you.request("GET", "/_matrix/client/v3/sync", undefined, query)
       const answer: typeof SyncAnswer.Type = yield* Effect.orDie(decodeAnswer(body))
+      for (const [roomId, { invite_state }] of Object.entries(answer.rooms?.invite ?? {})) {
+        yield* join(RoomId.make(roomId), invite_state.events)
+      }
       for (const [roomId, { state, timeline }] of Object.entries(answer.rooms?.join ?? {})) {
         for (const event of [...state?.events ?? [], ...timeline?.events ?? []]) {
           // What was said before is history.
@@ -132,7 +159,7 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
 
   const open = Effect.fn("Talk.open")(function*(title: string) {
     const id = yield* you.createRoom({ name: title, invite: [bot] })
-    rooms.set(id, rooms.get(id) ?? { title, bot: "invite" })
+    rooms.set(id, rooms.get(id) ?? { title, bot: "invite", isSpace: false })
     current = id
     const came = yield* answered(id)
     yield* enter({ id, title })
@@ -141,11 +168,10 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
 
   const begin = Effect.gen(function*() {
     yield* Deferred.await(caughtUp)
-    const [first] = rooms
+    const [first] = chats()
     if (first !== undefined) {
-      const [id, { title }] = first
-      yield* terminal.note(`you are in ${title} again; /rooms lists all that there are`)
-      yield* enter({ id, title })
+      yield* terminal.note(`you are in ${first.title} again; /rooms lists all that there are`)
+      yield* enter(first)
       return true
     }
     return yield* open("Sandbox")
@@ -160,7 +186,7 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
       if (!terminal.interactive) yield* terminal.said("you", body)
       return yield* answered(yield* you.say(current, body))
     }),
-    rooms: Effect.sync(() => Array.from(rooms, ([id, room]) => ({ id, ...room, current: id === current }))),
+    rooms: Effect.sync(chats),
     enter
   })
 })
