@@ -62,6 +62,7 @@ const drain = Effect.gen(function*() {
       Effect.forkScoped
     )
     const ended = yield* counter.all
+    const cpu = usage(bot.pid)?.cpu ?? 0
     yield* bot.stop
     const live = (yield* (yield* FileSystem.FileSystem).readFileString(liveHeap)).trim().split("\n").map(Number)
     const result: Row = {
@@ -69,6 +70,7 @@ const drain = Effect.gen(function*() {
       subject: "Homing",
       figures: {
         "answered/s": messages / (ended - started) * 1000,
+        "CPU ms/message": cpu / messages * 1000,
         "live MB, second tenth": median(tenthOf(live, 1)),
         "live MB, last tenth": median(tenthOf(live, 9)),
         "RSS MB, second tenth": median(tenthOf(memory, 1)),
