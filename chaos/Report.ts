@@ -1,9 +1,11 @@
+import { exitCode } from "../src/domain/Errors.ts"
 import type { Report } from "./Chaos.ts"
 import { isClean } from "./Verdict.ts"
 
-/** Everything that was planned was done, and nothing is wrong. */
+/** Everything that was planned was done, nothing is wrong, and no life ended with what is a bug in Homing. */
 export const passed = (report: Report): boolean =>
-  isClean(report) && report.identities <= 1 && report.notWritten === 0 && report.notKilled === 0
+  isClean(report) && report.identities <= 1 && report.notWritten === 0 && report.notKilled === 0 &&
+  !report.endedByItself.includes(exitCode.unexpected)
 
 /** More findings than these nobody reads. */
 const mostFindings = 30
