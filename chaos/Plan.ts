@@ -63,7 +63,7 @@ const onTheWay = [
 ]
 
 /** Passed by every life. */
-const everyday = [...twoOf("sync answer"), ...threeOf("reconcileAtStart")]
+const everyday = [...twoOf("sync answer"), ...threeOf("reconcileAndTell")]
 
 /** Passed when somebody renames a chat. */
 const ofRename = [...threeOf("ChatManager.rename"), ...twoOf("write marker"), ...twoOf("ChatManager.markerWritten")]

@@ -123,18 +123,15 @@ const make = Effect.gen(function*() {
     }),
 
     list: Effect.fn("ChatManager.list")(function*(owner) {
-      const chats = yield* store.chats.all
-      return chats.filter((chat) => owner === undefined || chat.owner === owner).sort(newestFirst)
+      const chats = yield* owner === undefined ? store.chats.all : store.chats.ofOwner(owner)
+      return chats.toSorted(newestFirst)
     }),
 
     markerWritten: Effect.fn("ChatManager.markerWritten")(function*(id, revision) {
       yield* change(id, (chat) => revision > chat.markerRevision ? { markerRevision: revision } : undefined)
     }),
 
-    unmarked: Effect.map(
-      store.chats.all,
-      (chats) => chats.filter((chat) => chat.binding !== null && chat.markerRevision < chat.revision)
-    ),
+    unmarked: store.chats.unmarked,
 
     apply: Effect.fn("ChatManager.apply")(function*(outcomes) {
       yield* store.transaction(Effect.gen(function*() {

@@ -176,6 +176,9 @@ export class Store extends Context.Service<Store, {
 
   readonly chats: {
     readonly all: Stored<ReadonlyArray<Chat>>
+    ofOwner(owner: UserId): Stored<ReadonlyArray<Chat>>
+    /** Those that a room shows and whose marker is behind their revision. */
+    readonly unmarked: Stored<ReadonlyArray<Chat>>
     byId(id: ChatId): Stored<Chat | undefined>
     /** Those of them that there are, in one look. */
     byIds(ids: ReadonlyArray<ChatId>): Stored<ReadonlyMap<ChatId, Chat>>

@@ -5,7 +5,7 @@ import { openOutbox } from "./Deliver.ts"
 import { openInbox } from "./HandleInbox.ts"
 import { logReport } from "./Reconcile.ts"
 import { answerPeople, initialSync } from "./SyncLoop.ts"
-import { reconcileAtStart } from "./TellAdmins.ts"
+import { reconcileAndTell } from "./TellAdmins.ts"
 
 /**
  * The main program: authenticate, initial sync, reconcile, log, sync loop. It finds its way back into every chat before it
@@ -26,7 +26,7 @@ export const main = Effect.gen(function*() {
   // From here to the loop the client is held: no second request goes out before reconciliation has ended.
   yield* initialSync
   yield* health.set({ phase: "reconciling" })
-  const report = yield* reconcileAtStart()
+  const report = yield* reconcileAndTell()
   yield* logReport(report)
 
   yield* Effect.addFinalizer(() => health.set({ phase: "stopping" }))

@@ -2,9 +2,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Chat } from "../domain/Chat.ts"
 import type { RoomId } from "../domain/Ids.ts"
-import { readMarker } from "../domain/Marker.ts"
 import { type Outcome, type ReconciliationReport, reportOf } from "../domain/Reconciliation.ts"
 import { decide } from "../domain/Reconciliation/Decide.ts"
+import { chatClaimedBy } from "../domain/Reconciliation/Survey.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
@@ -33,7 +33,7 @@ export const reconcileChange = Effect.fn("reconcileChange")(function*(room: Room
 
 /**
  * One room can only be judged together with the rooms that may hold a claim on the same chat: its predecessors, its
- * successors, and the room that shows the chat of its marker now. `decide` takes them as a closed world. One transaction, so
+ * successors, and the room that shows the chat of its marker, or of its origin, now. `decide` takes them as a closed world. One transaction, so
  * that no command changes a chat between the decision and its carrying out.
  */
 const reconcileNeighbourhood = Effect.fnUntraced(function*(target: ServerRoom) {
@@ -45,6 +45,7 @@ const reconcileNeighbourhood = Effect.fnUntraced(function*(target: ServerRoom) {
 const neighbourhoodReconciled = Effect.fn("reconcileNeighbourhood")(function*(target: ServerRoom) {
   const matrix = yield* MatrixRooms
   const store = yield* Store
+  const { userId: account } = yield* (yield* MatrixSession).self
   const rooms = new Map<RoomId, ServerRoom>([[target.roomId, target]])
   const chats = new Map<string, Chat>()
   const asked = new Set<RoomId>()
@@ -57,8 +58,8 @@ const neighbourhoodReconciled = Effect.fn("reconcileNeighbourhood")(function*(ta
     if (bound !== undefined) chats.set(bound.id, bound)
     if (room === undefined) continue
     rooms.set(roomId, room)
-    const reading = readMarker(room.marker)
-    const claimed = reading._tag === "Valid" ? yield* store.chats.byId(reading.marker.chat_id) : undefined
+    const claim = chatClaimedBy(account, room)
+    const claimed = claim === undefined ? undefined : yield* store.chats.byId(claim)
     if (claimed !== undefined) chats.set(claimed.id, claimed)
     for (const next of [room.predecessor, room.tombstone?.successor, claimed?.binding?.roomId]) {
       if (next !== undefined) queue.push(next)

@@ -12,8 +12,9 @@ import { becomeVerified } from "./BecomeVerified.ts"
 import { finishRoomsOrWarn } from "./FinishRooms.ts"
 import { ingest, patience } from "./Ingest.ts"
 import { writeOpenMarkers } from "./Markers.ts"
-import { logReport, reconcileAll } from "./Reconcile.ts"
+import { logReport } from "./Reconcile.ts"
 import { keepStoreSmall } from "./Retention.ts"
+import { reconcileAndTell } from "./TellAdmins.ts"
 
 /** The lanes that a sync answer feeds. */
 export interface RoomLanes {
@@ -90,7 +91,7 @@ const reconnect = Effect.fnUntraced(function*(failures: number) {
 const comeBack = Effect.gen(function*() {
   yield* (yield* MatrixSession).authenticate
   yield* initialSync
-  yield* logReport(yield* reconcileAll())
+  yield* logReport(yield* reconcileAndTell())
 })
 
 const takeIn = Effect.fn("takeIn")(function*(

@@ -10,10 +10,11 @@ import { Store } from "../layers/Store.ts"
 import { reconcileAll } from "./Reconcile.ts"
 
 /**
- * The reconciliation of a start. What it changed, its report and what the operators' room is told of it are one transaction: no crash
- * in between leaves a change that nobody was told of. It makes no request, so that none is waited for.
+ * The reconciliation of a start, and of coming back to a homeserver. What it changed, its report and what the operators' room is told of it
+ * are one transaction: no crash in between leaves a change that nobody was told of, and no command changes a chat between the decision and
+ * its carrying out. It makes no request, so that none is waited for.
  */
-export const reconcileAtStart = Effect.fn("reconcileAtStart")(function*() {
+export const reconcileAndTell = Effect.fn("reconcileAndTell")(function*() {
   const reconciled = Effect.tap(reconcileAll(), tellAdmins)
   return yield* (yield* Store).transaction(reconciled)
 })

@@ -84,6 +84,22 @@ describe("a room that the bot made", () => {
       assert.deepStrictEqual(left.find(({ isSpace }) => isSpace)?.children.map(String), [room])
     }).pipe(Effect.provide(homeserver)))
 
+  it.effect("keeps its chat, as it was changed since, when a second one made for it appears late", () =>
+    Effect.gen(function*() {
+      const { account, alice, origin } = yield* world
+      const room = yield* create(account, origin, { invite: [alice.userId] })
+      const bot = yield* aBotAtRest
+      yield* alice.join(room)
+      yield* answerTo(alice, room, yield* alice.say(room, "!rename Better"))
+      const before = yield* chatIn(bot, room)
+      yield* create(account, origin, { invite: [alice.userId] })
+      yield* until(Effect.sync(() => bot.log.some(({ data }) => data["reason"] === "two_rooms_one_chat")))
+      assert.deepStrictEqual((yield* bot.chats).map(({ binding, title }) => [binding, title]), [[
+        before?.binding ?? null,
+        "Better"
+      ]])
+    }).pipe(Effect.provide(homeserver)))
+
   it.effect("is left alone where its owner has sent the bot out of the Space", () =>
     Effect.gen(function*() {
       const { account, alice, origin } = yield* world

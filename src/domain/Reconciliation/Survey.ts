@@ -32,6 +32,12 @@ const noteOf = (account: UserId, room: ServerRoom): Note => {
   }
 }
 
+/** The chat that a room claims to show: by its marker, or where there never was one by what it was made for. */
+export const chatClaimedBy = (account: UserId, room: ServerRoom): ChatId | undefined => {
+  const note = noteOf(account, room)
+  return note._tag === "Ours" ? note.marker.chat_id : undefined
+}
+
 /** Both sides, indexed: everything that the decision asks for, in constant time. */
 export interface Survey {
   readonly rooms: ReadonlyMap<RoomId, ServerRoom>

@@ -79,6 +79,19 @@ export const makeChats = (db: Database): Store["Service"]["chats"] => {
   return {
     all: db.once("Store.chats.all", (statements) => decodeRows(statements.all("SELECT * FROM chats")).map(toChat)),
 
+    ofOwner: (owner) =>
+      db.once(
+        "Store.chats.ofOwner",
+        (statements) => decodeRows(statements.all("SELECT * FROM chats WHERE owner = ?", owner)).map(toChat)
+      ),
+
+    unmarked: db.once(
+      "Store.chats.unmarked",
+      (statements) =>
+        decodeRows(statements.all("SELECT * FROM chats WHERE room_id IS NOT NULL AND marker_revision < revision"))
+          .map(toChat)
+    ),
+
     byId: (id) =>
       db.once("Store.chats.byId", (statements) => one(statements.get("SELECT * FROM chats WHERE id = ?", id))),
 

@@ -116,6 +116,9 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
   ],
   [
     `ALTER TABLE inbox ADD COLUMN aside INTEGER NOT NULL DEFAULT 0`
+  ],
+  [
+    `CREATE INDEX chats_owner ON chats (owner)`
   ]
 ]
 
