@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Random from "effect/Random"
 import { type Bounds, exchange, ordinaryBody, retryAfterOf, syncBody } from "./Exchange.ts"
-import { field, textField } from "./Json.ts"
+import { field, readJson, record, textField, whatCame } from "./Json.ts"
 import { NoAnswer } from "./NoAnswer.ts"
 import { showTheState } from "./ShownAnswer.ts"
 import type { Wire, WireRequest } from "./Wire.ts"
@@ -13,11 +13,11 @@ import type { Wire, WireRequest } from "./Wire.ts"
 export interface SyncHooks {
   /** No batch has reached the gate yet: `/sync` has to ask for the full state. */
   readonly isFirst: () => boolean
-  /** A request of the loop began or ended. */
+  /** The loop lives: it got what it asked for, or no answer at all, and then it asks again. A refusal is no sign of life. */
   readonly onSign: () => void
   /** A request of the loop did not bring what it was to bring. */
   readonly onProblem: (detail: string) => void
-  /** The server does not know the `since` of the first request. */
+  /** The server does not know the `since` of a request. */
   readonly onUnknownCursor: () => void
 }
 
@@ -33,11 +33,32 @@ const kindOf = (method: string, path: string): Kind => {
 }
 
 const maximumAttempts = 4
+/** So many failures of the sync in a row are worth a warning. */
+const manyProblems = 4
+/** Synapse says `M_UNKNOWN`; `M_UNKNOWN_POS` is that of MSC3575 and MSC4186. */
+const unknownCursor: ReadonlySet<string> = new Set(["M_UNKNOWN", "M_UNKNOWN_POS"])
 /** A longer wait is for the caller to plan: the answer is handed on. */
 const longestWait = 10_000
 
 const bodyOf = (response: Response): Effect.Effect<unknown> =>
   Effect.promise(() => response.clone().json().catch(() => undefined))
+
+const isBusy = ({ status }: Response): boolean => status >= 500 || status === 429
+
+/**
+ * An answer that the SDK can go on from. What a proxy puts in its place, with a status that says all is well, would have it ask again
+ * for ever, and in silence.
+ */
+const asTheLoopReads = Effect.fnUntraced(function*(kind: Kind, response: Response) {
+  // A sync answer may be large, and is read once: the SDK is given what came out of it.
+  const source = kind === "sync" ? response : response.clone()
+  const { body, text } = readJson(yield* Effect.promise(() => source.text()))
+  if (record(body) !== undefined && (kind !== "sync" || textField(body, "next_batch") !== undefined)) {
+    return kind === "sync" ? showTheState(response, body) : response
+  }
+  const detail = `something answers in its place: HTTP ${response.status} with ${whatCame(text, body)}.`
+  return yield* new NoAnswer({ detail, final: false })
+})
 
 const pauseAfter = Effect.fnUntraced(function*(attempt: number, response: Response | undefined) {
   if (response?.status === 429) {
@@ -76,7 +97,7 @@ export const make = Effect.fnUntraced(function*(options: {
     for (let attempt = 0;; attempt++) {
       const answer = yield* Effect.result(exchange(url, init, boundsOf(kind), options.wire))
       const response = answer._tag === "Success" ? answer.success : undefined
-      const again = response === undefined || response.status >= 500 || response.status === 429
+      const again = response === undefined || isBusy(response)
       const mayRepeat = kind === "repeatable" || (kind === "sync" && response?.status === 429)
       const final = answer._tag === "Failure" && answer.failure.final
       const pause = again && mayRepeat && !final && attempt + 1 < maximumAttempts
@@ -87,28 +108,37 @@ export const make = Effect.fnUntraced(function*(options: {
     }
   })
 
-  const ofLoop = Effect.fnUntraced(function*(kind: Kind, url: URL, init: WireRequest, hooks: SyncHooks) {
-    const first = kind === "sync" && hooks.isFirst()
-    if (first) url.searchParams.set("full_state", "true")
-    const problem = (detail: string) =>
-      Effect.sync(() => hooks.onProblem(detail)).pipe(
-        Effect.andThen(Effect.logInfo("matrix_sync_retries")),
-        Effect.annotateLogs({ detail, path: url.pathname })
-      )
-    hooks.onSign()
-    const response = yield* repeated(kind, url, init).pipe(
-      Effect.tapError(({ detail }) => problem(detail)),
-      Effect.ensuring(Effect.sync(hooks.onSign))
+  let problemsInARow = 0
+  const tellProblem = (detail: string, url: URL, hooks: SyncHooks) => {
+    hooks.onProblem(detail)
+    const say = ++problemsInARow < manyProblems ? Effect.logInfo : Effect.logWarning
+    return say("matrix_sync_retries").pipe(
+      Effect.annotateLogs({ detail, path: url.pathname, in_a_row: problemsInARow })
     )
-    if (!response.ok) {
-      const errcode = textField(yield* bodyOf(response), "errcode")
-      if (first && url.searchParams.has("since") && response.status === 400 && errcode === "M_UNKNOWN") {
-        hooks.onUnknownCursor()
-      } else {
-        yield* problem(`it answers with HTTP ${response.status}${errcode === undefined ? "" : ` (${errcode})`}.`)
-      }
+  }
+
+  const ofLoop = Effect.fnUntraced(function*(kind: Kind, url: URL, init: WireRequest, hooks: SyncHooks) {
+    const first = hooks.isFirst()
+    if (first && kind === "sync") url.searchParams.set("full_state", "true")
+    const response = yield* repeated(kind, url, init).pipe(
+      Effect.flatMap((response) => response.ok ? asTheLoopReads(kind, response) : Effect.succeed(response)),
+      Effect.tapError(({ detail }) => Effect.andThen(Effect.sync(hooks.onSign), tellProblem(detail, url, hooks)))
+    )
+    if (response.ok) {
+      if (kind === "sync") problemsInARow = 0
+      // The others go on while `/sync` is refused again and again.
+      if (first || kind === "sync") hooks.onSign()
+      return response
     }
-    return kind === "sync" && response.ok ? showTheState(response) : response
+    if (isBusy(response)) hooks.onSign()
+    const errcode = textField(yield* bodyOf(response), "errcode")
+    if (url.searchParams.has("since") && response.status === 400 && unknownCursor.has(errcode ?? "")) {
+      hooks.onUnknownCursor()
+    } else {
+      const detail = `it answers with HTTP ${response.status}${errcode === undefined ? "" : ` (${errcode})`}.`
+      yield* tellProblem(detail, url, hooks)
+    }
+    return response
   })
 
   const fetchFn: typeof globalThis.fetch = (resource, init = {}) => {

@@ -4,26 +4,17 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { type Bounds, exchange, ordinaryBody, retryAfterOf, smallBody } from "./Exchange.ts"
-import { field, record, textField } from "./Json.ts"
+import { field, readJson, textField, whatCame } from "./Json.ts"
 import { NoAnswer } from "./NoAnswer.ts"
 import { Transport } from "./Transport.ts"
 
 const asking: Bounds = { deadline: Duration.seconds(20), limit: smallBody, redirects: "any" }
 const signing: Bounds = { deadline: Duration.seconds(30), limit: ordinaryBody, redirects: "same-origin" }
 
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 const get = (url: URL) =>
   Effect.gen(function*() {
     const response = yield* exchange(url, { headers: { Accept: "application/json" } }, asking)
-    const body = yield* Effect.promise(() => response.text())
-    return { status: response.status, body: parse(body), html: /^\s*</.test(body) }
+    return { status: response.status, ...readJson(yield* Effect.promise(() => response.text())) }
   })
 
 const busy = (status: number) => status >= 500 || status === 429
@@ -37,13 +28,13 @@ const isLocal = (host: string): boolean => /^(localhost|127\.0\.0\.1|\[::1\])(:\
 const versionsPath = "/_matrix/client/versions"
 
 const check = Effect.fn("HttpTransport.check")(function*(base: string) {
-  const { body, html, status } = yield* get(new URL(base + versionsPath))
+  const { body, status, text } = yield* get(new URL(base + versionsPath))
   if (busy(status)) return yield* new NoAnswer({ detail: `it answers with HTTP ${status}.`, final: false })
   if (status === 200 && Array.isArray(field(body, "versions"))) return base
-  const what = html ? "a web page" : record(body) === undefined ? "something that is no JSON" : "other JSON"
   return yield* new NoAnswer({
-    detail:
-      `something answers there, but it is no Matrix homeserver: ${versionsPath} gives HTTP ${status} with ${what}.`,
+    detail: `something answers there, but it is no Matrix homeserver: ${versionsPath} gives HTTP ${status} with ${
+      whatCame(text, body)
+    }.`,
     final: true
   })
 })
@@ -89,11 +80,11 @@ export const layer = Layer.succeed(
         },
         { ...signing, deadline: request.deadline ?? signing.deadline, limit: request.limit ?? signing.limit }
       )
-      const text = yield* Effect.promise(() => response.text())
+      const { body } = readJson(yield* Effect.promise(() => response.text()))
       const now = yield* Clock.currentTimeMillis
       return {
         status: response.status,
-        body: parse(text),
+        body,
         retryAfter: retryAfterOf(response.headers.get("retry-after"), now)
       }
     })

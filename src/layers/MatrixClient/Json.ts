@@ -25,3 +25,16 @@ export const entries = (value: unknown): ReadonlyArray<readonly [string, unknown
 
 /** `{ events: [...] }`, the shape of every list of events in a sync answer. */
 export const eventsOf = (section: unknown): ReadonlyArray<unknown> => list(field(section, "events"))
+
+/** A body as text, and as what it is as JSON: undefined when it is none. */
+export const readJson = (text: string): { readonly text: string; readonly body: unknown } => {
+  try {
+    return { text, body: JSON.parse(text) }
+  } catch {
+    return { text, body: undefined }
+  }
+}
+
+/** What a person is told of a body that is not what was to come. */
+export const whatCame = (text: string, body: unknown): string =>
+  /^\s*</.test(text) ? "a web page" : record(body) === undefined ? "something that is no JSON" : "other JSON"

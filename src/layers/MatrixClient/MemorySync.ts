@@ -54,8 +54,11 @@ const make = Effect.gen(function*() {
     if (refusal?.reason._tag === "UnknownToken") {
       return yield* sessionEnded(session, refusal.reason.softLogout, settings)
     }
-    if (initial && since !== undefined && answer.status === 400 && textField(answer.body, "errcode") === "M_UNKNOWN") {
-      return yield* new CursorUnknown()
+    if (since !== undefined && answer.status === 400 && textField(answer.body, "errcode") === "M_UNKNOWN") {
+      return yield* initial ? new CursorUnknown() : new SyncStalled({
+        silentFor: 0,
+        detail: "the homeserver has forgotten the place from which it was to go on."
+      })
     }
     if (refusal !== undefined) {
       const retryAfter = refusal.reason._tag === "RateLimited" ? { retryAfter: refusal.reason.retryAfter } : {}
@@ -63,7 +66,7 @@ const make = Effect.gen(function*() {
     }
     const batch = readSyncResponse(answer.body, { self: session.userId, since, initial })
     if (batch === undefined) {
-      return yield* new SyncStalled({ silentFor: 0, detail: "an answer of /sync has no next_batch." })
+      return yield* new NoAnswer({ detail: "something answers in its place, without next_batch.", final: false })
     }
     MutableRef.update(view, (known) => applySync(initial ? emptyView : known, answer.body, session.userId))
     return batch

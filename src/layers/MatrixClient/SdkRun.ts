@@ -19,7 +19,7 @@ import { type HomeserverUnreachable, type SessionEnded, SyncStalled } from "../.
 import type { SyncToken } from "../../domain/Ids.ts"
 import type { Settings } from "../AppConfig.ts"
 import * as Fetch from "./Fetch.ts"
-import { field } from "./Json.ts"
+import { field, textField } from "./Json.ts"
 import { unreachable } from "./Patience.ts"
 import { RecoveryKey } from "./RecoveryKey.ts"
 import { makeClient } from "./SdkClient.ts"
@@ -33,10 +33,29 @@ import * as Watchdog from "./Watchdog.ts"
 /** The server does not know the `since` that a first sync was asked for. */
 export class CursorUnknown extends Data.TaggedError("CursorUnknown") {}
 
+/** The same of a later one: whoever begins anew asks for the first sync with the cursor of the store. */
+const cursorForgotten = new SyncStalled({
+  silentFor: 0,
+  detail: "the homeserver has forgotten the place from which it was to go on."
+})
+
 /** An answer of `/sync` at the gate. The SDK asks for nothing more until it is released. */
 export interface Arrival {
   readonly raw: unknown
+  /** Why the SDK could not process it, when it is passed over. */
+  readonly passedOver: string | undefined
   readonly release: Effect.Effect<void>
+}
+
+/**
+ * An answer of `/sync` that the SDK could not process. It goes on all the same, with its cursor beyond the answer (sync.ts:899) and beyond
+ * room keys in it that were not kept. So the answer is asked for once more; but what fails twice must not keep the bot from starting for ever.
+ */
+export interface Stumble {
+  /** The answer to this `since` failed before: what is in it for the SDK is passed over. */
+  readonly passOver: boolean
+  /** The answer to `since` failed, undefined for a first sync. Called from inside the SDK. */
+  readonly note: (since: string | undefined) => void
 }
 
 /** One life of the SDK's client: stopping closes what it holds, so that every start makes a new one. */
@@ -84,7 +103,8 @@ class GateStore extends MemoryStore {
 export const startRun = Effect.fn("SdkRun.start")(function*(
   credentials: Credentials,
   since: SyncToken | undefined,
-  settings: Settings
+  settings: Settings,
+  stumble: Stumble
 ) {
   const clock = yield* Clock.Clock
   const scope = yield* Scope.fork(yield* Effect.scope)
@@ -99,6 +119,8 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   let isFirst = true
   let problem: string | undefined
   let atGate: (() => void) | undefined
+  let position: string | undefined = since
+  let unprocessed: string | undefined
   const fail = <E>(deferred: Deferred.Deferred<never, E>, error: E) =>
     void Deferred.doneUnsafe(deferred, Effect.fail(error))
   const giveUp = (detail: string) => fail(noStart, unreachable(credentials.session.homeserverUrl, detail))
@@ -106,6 +128,11 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   const gate = (shown: ISyncResponse) =>
     new Promise<void>((release) => {
       if (stopped) return release()
+      atGate = release
+      const passedOver = unprocessed
+      unprocessed = undefined
+      // Nobody is told of it: whoever comes next asks for it again.
+      if (passedOver !== undefined && !(isFirst && stumble.passOver)) return
       const raw = wholeOf(shown)
       if (raw === undefined) {
         // To go on would move the cursor past messages that were never seen.
@@ -115,9 +142,9 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
         )
       }
       isFirst = false
-      atGate = release
       watchdog.alive()
-      Queue.offerUnsafe(arrivals, { raw, release: Effect.sync(release) })
+      position = textField(raw, "next_batch")
+      Queue.offerUnsafe(arrivals, { raw, passedOver, release: Effect.sync(release) })
     })
 
   const fetchFn = yield* Fetch.make({
@@ -130,7 +157,7 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
         problem = detail
         if (isFirst && clock.currentTimeMillisUnsafe() >= patienceEnds) giveUp(detail)
       },
-      onUnknownCursor: () => fail(noStart, new CursorUnknown())
+      onUnknownCursor: () => isFirst ? fail(noStart, new CursorUnknown()) : fail(ended, cursorForgotten)
     }
   }).pipe(Scope.provide(scope))
 
@@ -139,6 +166,12 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   yield* answerVerifications(client, credentials.session.userId, settings).pipe(Effect.forkIn(scope))
   client.on(HttpApiEvent.SessionLoggedOut, (error) => {
     fail(ended, sessionEnded(credentials.session, field(error.data, "soft_logout") === true, settings))
+  })
+  client.on(ClientEvent.SyncUnexpectedError, ({ name }) => {
+    unprocessed = name
+    if (isFirst && stumble.passOver) return
+    stumble.note(position)
+    fail(ended, new SyncStalled({ silentFor: 0, detail: `the SDK could not process an answer (${name}).` }))
   })
   client.on(ClientEvent.Sync, (state) => {
     if (state !== SyncState.Stopped || stopped) return

@@ -34,6 +34,12 @@ const make = Effect.gen(function*() {
   const recovery = yield* RecoveryKey
   const running = MutableRef.make<SdkRun | undefined>(undefined)
   const held = MutableRef.make<Held | undefined>(undefined)
+  /** The last answer that the SDK could not process, by what it was asked since. */
+  const stumbled = MutableRef.make<{ readonly since: string | undefined } | undefined>(undefined)
+  const hasStumbled = (since: SyncToken | undefined) => {
+    const last = MutableRef.get(stumbled)
+    return last !== undefined && last.since === since
+  }
 
   const stop = Effect.suspend(() => {
     const run = MutableRef.get(running)
@@ -49,6 +55,14 @@ const make = Effect.gen(function*() {
     context: { readonly since: SyncToken | undefined; readonly initial: boolean }
   ) {
     const { session } = yield* signedIn.credentials
+    if (arrival.passedOver !== undefined) {
+      yield* Effect.logError("sync_answer_passed_over").pipe(
+        Effect.annotateLogs({
+          problem: arrival.passedOver,
+          detail: "matrix-js-sdk failed on this answer twice. Room keys in it may be missing; messages are handled."
+        })
+      )
+    }
     const batch = readSyncResponse(arrival.raw, { self: session.userId, ...context })
     if (batch === undefined) {
       return yield* new SyncStalled({ silentFor: 0, detail: "an answer of /sync has no next_batch." })
@@ -57,10 +71,13 @@ const make = Effect.gen(function*() {
     return batch
   }, passing("sync answer"))
 
-  const first = Effect.fnUntraced(function*(since: SyncToken | undefined) {
+  const attempt = Effect.fnUntraced(function*(since: SyncToken | undefined) {
     yield* stop
     const credentials = yield* signedIn.credentials
-    const run = yield* startRun(credentials, since, settings).pipe(
+    const run = yield* startRun(credentials, since, settings, {
+      passOver: hasStumbled(since),
+      note: (since) => void MutableRef.set(stumbled, { since })
+    }).pipe(
       Scope.provide(scope),
       Effect.provideService(SdkCrypto, crypto),
       Effect.provideService(RecoveryKey, recovery)
@@ -72,6 +89,13 @@ const make = Effect.gen(function*() {
     MutableRef.set(held, { run, arrival, batch })
     return batch
   }, Effect.onError(() => stop))
+
+  const first = (since: SyncToken | undefined) =>
+    Effect.suspend(() => {
+      const again = hasStumbled(since)
+      return Effect.catchTag(attempt(since), "SyncStalled", (stalled) =>
+        !again && hasStumbled(since) ? attempt(since) : Effect.fail(stalled))
+    })
 
   const loop = Effect.fn("MatrixSync.loop")(function*<E, R>(ingest: (batch: SyncBatch) => Effect.Effect<void, E, R>) {
     const initial = MutableRef.get(held)

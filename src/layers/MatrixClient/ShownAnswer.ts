@@ -18,16 +18,12 @@ const withoutTalk = (room: unknown): unknown => ({
  * Shows the SDK an answer without messages and receipts. It would keep them in rooms of its own, which nobody here reads, and
  * that costs more than to send an answer. From the state it knows who shares an encrypted room.
  */
-export const showTheState = (response: Response): Response => {
-  const json = async (): Promise<unknown> => {
-    const whole: unknown = await new Response(response.body).json()
-    const rooms = record(field(whole, "rooms"))
-    const joined = entries(field(rooms, "join")).map(([roomId, room]) => [roomId, withoutTalk(room)])
-    const shown = { ...record(whole), rooms: { ...rooms, join: Object.fromEntries(joined) } }
-    wholes.set(shown, whole)
-    return shown
-  }
-  return Object.assign(response, { json })
+export const showTheState = (response: Response, whole: unknown): Response => {
+  const rooms = record(field(whole, "rooms"))
+  const joined = entries(field(rooms, "join")).map(([roomId, room]) => [roomId, withoutTalk(room)])
+  const shown = { ...record(whole), rooms: { ...rooms, join: Object.fromEntries(joined) } }
+  wholes.set(shown, whole)
+  return Object.assign(response, { json: (): Promise<unknown> => Promise.resolve(shown) })
 }
 
 /** The answer as the server gave it; undefined when the SDK comes with one that it was not shown. */

@@ -31,6 +31,7 @@ const overAnswers = Effect.fnUntraced(
 
 const answer = (status: number, body: unknown = {}, headers: Record<string, string> = {}) => () =>
   Promise.resolve(new Response(JSON.stringify(body), { status, headers }))
+const webPage = () => Promise.resolve(new Response("<html>Back soon</html>", { status: 200 }))
 const refused = () => Promise.reject(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }))
 
 /** The status, or the words of the error. */
@@ -189,7 +190,13 @@ describe("the fetch of a client", () => {
       let first = true
       let signs = 0
       const problems: Array<string> = []
-      const { asked, fetchFn } = yield* overAnswers([answer(502), refused, answer(200)], {
+      const { asked, fetchFn } = yield* overAnswers([
+        answer(502),
+        refused,
+        webPage,
+        answer(403),
+        answer(200, { next_batch: "s2" })
+      ], {
         isFirst: () => first,
         onSign: () => void signs++,
         onProblem: (detail) => void problems.push(detail),
@@ -198,15 +205,28 @@ describe("the fetch of a client", () => {
       const sync = () => after(60_000, fetchFn(`${base}/sync?since=s1&timeout=0`))
       assert.strictEqual(yield* sync(), 502)
       assert.strictEqual(yield* sync(), "TypeError: the connection was refused.")
+      const page = "something answers in its place: HTTP 200 with a web page."
+      assert.strictEqual(yield* sync(), `TypeError: ${page}`)
+      assert.strictEqual(signs, 3)
+      // A server that refuses whatever it is asked keeps nothing alive.
+      assert.strictEqual(yield* sync(), 403)
+      assert.strictEqual(signs, 3)
       assert.strictEqual(yield* sync(), 200)
       first = false
       assert.strictEqual(yield* sync(), 200)
-      assert.deepStrictEqual(asked.map((_) => _.searchParams.get("full_state")), ["true", "true", "true", null])
-      assert.deepStrictEqual(problems, ["it answers with HTTP 502.", "the connection was refused."])
-      assert.strictEqual(signs, 8)
-      // A send is no sign of life of the loop.
+      const asks = asked.map((_) => _.searchParams.get("full_state"))
+      assert.deepStrictEqual(asks, ["true", "true", "true", "true", "true", null])
+      assert.deepStrictEqual(problems, [
+        "it answers with HTTP 502.",
+        "the connection was refused.",
+        page,
+        "it answers with HTTP 403."
+      ])
+      assert.strictEqual(signs, 5)
+      // Nor is a send a sign of life, or what the loop asks beside its syncs.
       yield* after(1000, fetchFn(`${base}/rooms/!a:hs/state`))
-      assert.strictEqual(signs, 8)
+      yield* after(1000, fetchFn("http://hs.test/_matrix/client/versions"))
+      assert.strictEqual(signs, 5)
     }).pipe(Effect.scoped))
 
   it.effect("tells an unknown cursor from any other refusal", () =>
@@ -222,11 +242,11 @@ describe("the fetch of a client", () => {
       const ask = (hooks: Fetch.SyncHooks, query: string, given = refusal) =>
         Effect.flatMap(overAnswers([given], hooks), ({ fetchFn }) => outcome(fetchFn(`${base}/sync?${query}`)))
       yield* ask(hooks(true), "timeout=0")
-      yield* ask(hooks(false), "since=s1")
       yield* ask(hooks(true), "since=s1", answer(400, { errcode: "M_INVALID_PARAM" }))
       assert.strictEqual(unknown, 0)
       yield* ask(hooks(true), "since=s1")
-      assert.strictEqual(unknown, 1)
+      yield* ask(hooks(false), "since=s1")
+      assert.strictEqual(unknown, 2)
     }).pipe(Effect.scoped))
 
   it.live("ends a request when the SDK gives it up", () =>

@@ -238,6 +238,81 @@ export const syncContract = <R, E>(name: string, options: ContractOptions<R, E>)
         )
       }).pipe(withStore, Effect.provideService(SilenceGrace, Duration.millis(200))), 15_000)
 
+    it.effect(
+      "ends when the server forgets the cursor under way, and then reads everything anew",
+      () =>
+        Effect.gen(function*() {
+          const account = yield* (yield* World).account("bot")
+          const { alice, room } = yield* roomWith(account)
+          yield* asBot(
+            account,
+            Effect.gen(function*() {
+              const { nextBatch } = yield* started()
+              yield* (yield* ofModel).inject({
+                user: account.userId,
+                path: "/sync",
+                skip: 1,
+                effect: FaultEffect.ForgottenPositions()
+              })
+              const ended = yield* (yield* MatrixSync).loop(() => Effect.void).pipe(Effect.flip)
+              assert.instanceOf(ended, SyncStalled)
+              assert.include(ended.message, "forgotten")
+              yield* alice.say(room, "still there?")
+              const again = yield* started(nextBatch)
+              assert.isUndefined(again.since)
+              assert.include(bodies(again, room), "still there?")
+            })
+          )
+        }).pipe(withStore),
+      15_000
+    )
+
+    it.effect(
+      "gives up on a web page in the place of an answer when the patience is over",
+      () =>
+        Effect.gen(function*() {
+          const account = yield* (yield* World).account("bot")
+          yield* asBot(
+            account,
+            Effect.gen(function*() {
+              yield* (yield* MatrixSession).authenticate
+              yield* (yield* ofModel).inject({
+                user: account.userId,
+                path: "/sync",
+                count: 1000,
+                effect: FaultEffect.Html({ status: 200, html: "<html>Back soon</html>" })
+              })
+              const error = yield* Effect.flip((yield* MatrixSync).initialSync(undefined))
+              assert.strictEqual(error._tag, "HomeserverUnreachable")
+              assert.include(error.message, "something answers in its place")
+              yield* (yield* ofModel).clearFaults
+            }),
+            { startPatience: Duration.millis(500) }
+          )
+        }).pipe(withStore),
+      15_000
+    )
+
+    it.effect("ends when every answer of the loop is a refusal", () =>
+      Effect.gen(function*() {
+        const account = yield* (yield* World).account("bot")
+        yield* asBot(
+          account,
+          Effect.gen(function*() {
+            yield* started()
+            yield* (yield* ofModel).inject({
+              user: account.userId,
+              path: "/sync",
+              count: 1000,
+              effect: FaultEffect.Answer({ status: 403, body: { errcode: "M_FORBIDDEN", error: "Not today" } })
+            })
+            const ended = yield* (yield* MatrixSync).loop(() => Effect.void).pipe(Effect.flip)
+            assert.instanceOf(ended, SyncStalled)
+            yield* (yield* ofModel).clearFaults
+          })
+        )
+      }).pipe(withStore, Effect.provideService(SilenceGrace, Duration.millis(500))), 15_000)
+
     it.effect("gives up on a homeserver that stops answering when the patience is over", () =>
       Effect.gen(function*() {
         const account = yield* (yield* World).account("bot")
