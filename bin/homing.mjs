@@ -31,7 +31,10 @@ if (major > 22 || (major === 22 && minor >= 18)) {
 
 /** Runs this file again on another Node, and ends as it ends. */
 function startWith(node) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" })
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    // With a channel, it notices when this process is gone, even by `kill -9`, and ends in order.
+    stdio: ["inherit", "inherit", "inherit", "ipc"]
+  })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal))
   child.on("error", (error) => {
     console.error(`homing: ${node} cannot be started: ${error.message}`)

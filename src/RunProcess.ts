@@ -1,8 +1,9 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import type * as Effect from "effect/Effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Runtime from "effect/Runtime"
-import { endingOf } from "./programs/ReportFailure.ts"
+import { Crash, endingOf } from "./programs/ReportFailure.ts"
 
 /** An orderly stop may last this long. What is on disk is complete at any moment, so that cutting it off loses nothing. */
 const patience = 5_000
@@ -16,16 +17,28 @@ const sameSignal = 500
  */
 export const runProcess = <A, E>(program: Effect.Effect<A, E>): void => {
   onSignals()
-  // outside of every Effect: a listener of the SDK that threw
-  process.on("uncaughtException", (error) => teardown(Exit.die(error), process.exit))
+  // Outside of every Effect: a listener of the SDK that threw. It ends the program as a bug of its own does, which puts it into the log.
+  const crash = Deferred.makeUnsafe<never>()
+  process.on("uncaughtException", (error) => {
+    if (!Deferred.doneUnsafe(crash, Exit.die(error))) teardown(Exit.die(error), process.exit)
+  })
   // The SDK leaves work of its own to itself, such as looking for a backup of keys: what fails there is no end of the bot.
   process.on("unhandledRejection", (reason) => {
-    const name = reason instanceof Error ? reason.name : typeof reason
-    process.stderr.write(`homing: something in the background failed (${name}), and is left at that.\n`)
+    process.stderr.write(`homing: something in the background failed (${placeOf(reason)}), and is left at that.\n`)
   })
   // whoever read the output has gone, as in `homing config | head`
   process.stdout.on("error", () => {})
-  NodeRuntime.runMain(program, { disableErrorReporting: true, teardown })
+  const crashable = Effect.raceFirst(program, Deferred.await(crash)).pipe(
+    Effect.provideService(Crash, Deferred.await(crash))
+  )
+  NodeRuntime.runMain(crashable, { disableErrorReporting: true, teardown })
+}
+
+/** The kind of an error and where it came from. Its words stay unsaid: they may quote a header. */
+const placeOf = (reason: unknown): string => {
+  if (!(reason instanceof Error)) return typeof reason
+  const [place] = /(?<=\/)[^/\s()]+\/[^/\s()]+:\d+(?=:\d+\)?$)/m.exec(reason.stack ?? "") ?? []
+  return place === undefined ? reason.name : `${reason.name} at ${place}`
 }
 
 /**
@@ -33,7 +46,7 @@ export const runProcess = <A, E>(program: Effect.Effect<A, E>): void => {
  * is no faster than its reader.
  */
 const teardown: Runtime.Teardown = (exit) => {
-  const { code, message } = endingOf(exit)
+  const { code, message } = endingOf(exit, { debug: process.env["HOMING_LOG_LEVEL"] === "debug" })
   if (message !== undefined) process.stderr.write(`${message}\n`)
   if (process.stdout.writableLength === 0) process.exit(code)
   process.stdout.write("", () => process.exit(code))

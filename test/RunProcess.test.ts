@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url"
 import { spawnScript } from "./Spawn.ts"
 
 const script = fileURLToPath(new URL("./SlowStop.ts", import.meta.url))
+const crashing = fileURLToPath(new URL("./Crashing.ts", import.meta.url))
 const slowStop = (milliseconds: number) => spawnScript(script, [String(milliseconds)], { cwd: tmpdir() })
 
 /** Processes are slow to start on a machine that is busy with other tests. */
@@ -38,6 +39,32 @@ describe("the process", () => {
       process.kill("SIGINT")
       assert.deepInclude(yield* ended, { code: 130, stdout: "running\nstopping\nstill stopping\n" })
     }), slow)
+
+  it.live(
+    "ends with 70 and tells the log, under its reference, what was thrown outside of the program",
+    () =>
+      Effect.gen(function*() {
+        const { ended } = yield* spawnScript(crashing, ["throw"], { cwd: tmpdir() })
+        const { code, stderr, stdout } = yield* ended
+        assert.strictEqual(code, 70)
+        const [, reference] = /reference (\w{8});/.exec(stderr) ?? []
+        assert.match(stdout, new RegExp(`"stopped_by_bug".*"reference":"${reference}".*Crashing\\.ts`))
+      }),
+    slow
+  )
+
+  it.live(
+    "goes on when something in the background failed, and says where without its words",
+    () =>
+      Effect.gen(function*() {
+        const { ended } = yield* spawnScript(crashing, ["reject"], { cwd: tmpdir() })
+        const { code, stderr } = yield* ended
+        assert.strictEqual(code, 0)
+        assert.match(stderr, /something in the background failed \(Error at test\/Crashing\.ts:\d+\)/)
+        assert.notInclude(stderr, "secret-token")
+      }),
+    slow
+  )
 
   it.live("cuts off a stop that lasts over five seconds", () =>
     Effect.gen(function*() {

@@ -192,7 +192,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
 }) {
   override readonly [Runtime.errorExitCode] = exitCode.storeUnusable
   override get message() {
-    return `The database ${this.path} cannot be used: ${this.detail}`
+    return `${this.path.endsWith(".db") ? "The database " : ""}${this.path} cannot be used: ${this.detail}`
   }
 }
 

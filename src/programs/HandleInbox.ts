@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { afterFailure } from "../domain/Delivery.ts"
@@ -11,7 +12,7 @@ import { type PendingRow, Store } from "../layers/Store.ts"
 import { isReadable, makeOpener, tellLocked } from "./Decrypt.ts"
 import { diagnose, drawReferenceCode } from "./Diagnose.ts"
 import { handleInvite } from "./HandleInvite.ts"
-import { handleMessage } from "./HandleMessage.ts"
+import { handleMessage, storeFailureIn } from "./HandleMessage.ts"
 
 /** Rooms that are answered at the same time. */
 const concurrency = 16
@@ -106,6 +107,11 @@ const settleInvite = (row: PendingRow) =>
           : yield* inviteFailed(row, failure.message)
       }),
       RoomTaken: (error) => inviteFailed(row, error.message)
+    }),
+    // A bug must not end the bot again and again with the same invite.
+    Effect.catchCause((cause) => {
+      const broken = storeFailureIn(cause)
+      return broken === undefined ? inviteFailed(row, Cause.pretty(cause)) : Effect.fail(broken)
     })
   )
 

@@ -31,14 +31,8 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
   if (Result.isFailure(reading)) return ignored(reading.failure)
   const message = reading.success
 
-  const room = yield* (yield* MatrixRooms).view(row.roomId)
-  const decision = decidePolicy(message, yield* policyContext(message, room))
-  if (decision._tag === "Ignore") return ignored(decision.reason)
-
   const { handlerTimeout } = yield* AppConfig
-  return yield* dispatch(message).pipe(
-    Effect.flatMap((replies) => answersTo(message, replies)),
-    Effect.map(answered),
+  return yield* settled(message).pipe(
     Effect.timeoutOrElse({
       duration: handlerTimeout,
       orElse: () =>
@@ -59,7 +53,15 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
   )
 })
 
-const storeFailureIn = (cause: Cause.Cause<unknown>): StoreUnavailable | undefined =>
+/** Gate, resolve, dispatch, replies. */
+const settled = Effect.fnUntraced(function*(message: IncomingMessage) {
+  const room = yield* (yield* MatrixRooms).view(message.roomId)
+  const decision = decidePolicy(message, yield* policyContext(message, room))
+  if (decision._tag === "Ignore") return ignored(decision.reason)
+  return answered(yield* answersTo(message, yield* dispatch(message)))
+})
+
+export const storeFailureIn = (cause: Cause.Cause<unknown>): StoreUnavailable | undefined =>
   cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error).find((error) =>
     error instanceof StoreUnavailable
   )

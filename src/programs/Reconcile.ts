@@ -91,12 +91,14 @@ export const logReport = (report: ReconciliationReport) =>
     Effect.andThen(logFindings(report))
   )
 
-/** What a person may have to know of a reconciliation, a line each. What was merely skipped is counted in the report. */
+/** What a person may have to know of a reconciliation, a line each. What was merely skipped is for whoever looks closely. */
 const logFindings = ({ findings, scope }: ReconciliationReport) =>
   Effect.forEach(
-    findings.filter(({ _tag }) => _tag !== "Skipped"),
-    ({ _tag, ...finding }) =>
-      Effect.logInfo("matrix_reconcile_finding").pipe(Effect.annotateLogs({ scope, outcome: _tag, ...finding })),
+    findings,
+    ({ _tag, ...finding }) => {
+      const say = _tag === "Skipped" ? Effect.logDebug : Effect.logInfo
+      return say("matrix_reconcile_finding").pipe(Effect.annotateLogs({ scope, outcome: _tag, ...finding }))
+    },
     { discard: true }
   )
 

@@ -1,4 +1,5 @@
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Hash from "effect/Hash"
@@ -8,6 +9,9 @@ import { referenceCode } from "../domain/Diagnostic.ts"
 import { exitCode } from "../domain/Errors.ts"
 import type { ReferenceCode } from "../domain/Ids.ts"
 
+/** Ends with a defect that happened outside of every Effect. Whoever has a log races it, so that the defect is found there. */
+export const Crash = Context.Reference<Effect.Effect<never>>("homing/Crash", { defaultValue: () => Effect.never })
+
 /** How a process ends: its exit code, and the paragraph that standard error gets. */
 export interface Ending {
   readonly code: number
@@ -16,9 +20,9 @@ export interface Ending {
 
 /**
  * A typed error speaks for itself and carries its exit code; what nobody foresaw is a bug, and ends with 70. Being told
- * to stop is no failure.
+ * to stop is no failure. With `debug`, for commands that have no log, a bug shows where it happened.
  */
-export const endingOf = <A, E>(exit: Exit.Exit<A, E>): Ending => {
+export const endingOf = <A, E>(exit: Exit.Exit<A, E>, { debug } = { debug: false }): Ending => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return { code: 0, message: undefined }
   const error = Cause.findError(exit.cause)
   if (Result.isSuccess(error)) {
@@ -30,7 +34,9 @@ export const endingOf = <A, E>(exit: Exit.Exit<A, E>): Ending => {
     code: exitCode.unexpected,
     message: `homing: ${messageOf(defect)}\nThis is a bug in Homing. Please report it with the reference ${
       referenceOf(defect)
-    }; the log has the details under it.`
+    }; the log of a bot has the details under it, and HOMING_LOG_LEVEL=debug shows them here.${
+      debug ? `\n${Cause.pretty(exit.cause)}` : ""
+    }`
   }
 }
 

@@ -5,7 +5,7 @@ import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { Health } from "../layers/Health.ts"
 import * as Logging from "../layers/Logging.ts"
 import { Responder } from "../layers/Responder.ts"
-import { logCause } from "./ReportFailure.ts"
+import { Crash, logCause } from "./ReportFailure.ts"
 
 /** The bot of this configuration, with its logs and its status endpoint, until it is stopped. It echoes unless it is given more to say. */
 export const runConfigured = Effect.fn("RunConfigured")(function*(
@@ -26,7 +26,7 @@ export const runConfigured = Effect.fn("RunConfigured")(function*(
     yield* Layer.build(statusEndpoint(settings.statusPort))
     // the matrix client behind it takes a while to load: only now that the configuration is known to be good
     const { run } = yield* Effect.promise(() => import("./Run.ts"))
-    return yield* run(responder)
+    return yield* Effect.raceFirst(run(responder), Effect.flatten(Crash))
   }).pipe(Effect.scoped, Effect.tapCause(logCause), Effect.provide(surroundings))
 })
 

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { markerType } from "../../src/domain/Marker.ts"
+import { ChatManager } from "../../src/layers/ChatManager.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
+import { Store } from "../../src/layers/Store.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
 /** A server that tells of a room that one is invited to by its members alone: what it tells besides is up to it. */
@@ -23,7 +25,26 @@ const withoutCreateEvents = (body: unknown): unknown =>
     return { events: events.filter((event: { readonly type: string }) => event.type !== "m.room.create") }
   }))
 
+/** Registers nothing, for a reason that nobody foresaw. */
+const broken = Layer.effect(
+  ChatManager,
+  Effect.map(ChatManager, (chats) => ChatManager.of({ ...chats, register: () => Effect.die(new Error("a bug")) }))
+).pipe(Layer.provide(ChatManager.layer))
+
 describe("an invite", () => {
+  it.effect("that brings a bug to light is settled as failed, and ends nothing", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const bot = yield* startBot({ database, chatManager: broken })
+      const room = yield* alice.createRoom({ name: "Tea", invite: [botId] })
+      yield* alice.waitFor(room, (event) => event.state_key === botId && event.content["membership"] === "join")
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(bot.log.find(({ event }) => event === "invite_failed"))
+      assert.strictEqual((yield* Context.get(database, Store).inbox.find(`invite:${room}`))?.state, "failed")
+      assert.strictEqual((yield* bot.health).phase, "running")
+    }).pipe(Effect.provide(homeserver)))
+
   it.effect("to a Space makes no chat, also when only the join tells that it is one", () =>
     Effect.gen(function*() {
       const alice = yield* (yield* Homeserver).as("alice")

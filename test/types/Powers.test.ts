@@ -4,11 +4,16 @@ import type { AccountLook } from "../../src/layers/AccountLook.ts"
 import type { MatrixMessages, MatrixProvisioning, MatrixRooms } from "../../src/layers/MatrixClient.ts"
 import type { Store } from "../../src/layers/Store.ts"
 import type { runCommand } from "../../src/programs/Commands.ts"
+import type { openOutbox } from "../../src/programs/Deliver.ts"
+import type { diagnose } from "../../src/programs/Diagnose.ts"
 import type { handleInvite } from "../../src/programs/HandleInvite.ts"
+import type { ingest } from "../../src/programs/Ingest.ts"
 import type { lookAndDecide } from "../../src/programs/PreviewReconciliation.ts"
 import type { provisionChat } from "../../src/programs/Provision.ts"
 import type { reconcileAll, reconcileChange, reconcileRoom } from "../../src/programs/Reconcile.ts"
 import type { resolveChat, resolveOpenChat } from "../../src/programs/Resolve.ts"
+import type { initialSync } from "../../src/programs/SyncLoop.ts"
+import type { reconcileAndTell } from "../../src/programs/TellAdmins.ts"
 
 // What a program may do stands in its type. These fail in `tsc`, before anything runs.
 
@@ -23,6 +28,14 @@ it("reconciling, repairing and resolving can read rooms, but neither change nor 
   expectTypeOf<Extract<Powers<typeof resolveChat>, MatrixProvisioning | MatrixMessages>>().toBeNever()
   expectTypeOf<Extract<Powers<typeof resolveOpenChat>, MatrixProvisioning | MatrixMessages>>().toBeNever()
   expectTypeOf<MatrixRooms>().toExtend<Powers<typeof reconcileAll>>()
+})
+
+it("nor can what takes a message from the sync to its room", () => {
+  expectTypeOf<Extract<Effect.Services<typeof initialSync>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<Extract<Powers<typeof reconcileAndTell>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<Extract<Powers<typeof ingest>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<Extract<Powers<typeof diagnose>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<Extract<Effect.Services<typeof openOutbox>, MatrixProvisioning>>().toBeNever()
 })
 
 it("commands and invites may change rooms", () => {

@@ -75,7 +75,7 @@ const engineOn = (file: SqliteFile, path: string, onFailure: (error: StoreUnavai
 }
 
 const endProcess = (error: StoreUnavailable): void => {
-  process.stderr.write(`${error.message}\n`)
+  process.stderr.write(`homing: ${error.message}\n`)
   process.exit(exitCode.storeUnusable)
 }
 

@@ -8,13 +8,16 @@ import { NoAnswer } from "./NoAnswer.ts"
 
 const longestPause = 15_000
 
-/** What a person is told who waits for a homeserver at `url`. */
-export const unreachable = (url: string, detail: string): HomeserverUnreachable =>
-  new HomeserverUnreachable({
-    url,
-    detail,
-    remedy: "Check HOMING_HOMESERVER_URL and that the homeserver is running and can be reached from this machine."
-  })
+/** What a person is told who waits for a homeserver at `url`, which `setting` names. */
+export const unreachable = (
+  url: string,
+  detail: string,
+  setting = "HOMING_HOMESERVER_URL"
+): HomeserverUnreachable => {
+  const check = setting === "HOMING_HOMESERVER_URL" ? setting : `${setting}, or set HOMING_HOMESERVER_URL,`
+  const remedy = `Check ${check} and that the homeserver is running and can be reached from this machine.`
+  return new HomeserverUnreachable({ url, detail, remedy })
+}
 
 const isNoAnswer = (failure: unknown): failure is NoAnswer => failure instanceof NoAnswer
 
@@ -24,7 +27,7 @@ const isNoAnswer = (failure: unknown): failure is NoAnswer => failure instanceof
  */
 export const withPatience = <A, E, R>(
   attempt: Effect.Effect<A, E | NoAnswer, R>,
-  options: { readonly url: string; readonly patience: Duration.Duration }
+  options: { readonly url: string; readonly setting?: string; readonly patience: Duration.Duration }
 ): Effect.Effect<A, Exclude<E, NoAnswer> | HomeserverUnreachable, R> =>
   Effect.gen(function*() {
     const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.patience)
@@ -37,7 +40,9 @@ export const withPatience = <A, E, R>(
       if (Result.isSuccess(answer)) return answer.success
       const { detail, final, retryAfter } = answer.failure
       const left = deadline - (yield* Clock.currentTimeMillis)
-      if (final || left <= 0 || (retryAfter ?? 0) > left) return yield* unreachable(options.url, detail)
+      if (final || left <= 0 || (retryAfter ?? 0) > left) {
+        return yield* unreachable(options.url, detail, options.setting)
+      }
       const jittered = Math.round(pause * (0.75 + 0.5 * (yield* Random.next)))
       // The last pause is cut to what is left, so that the patience is used up and never passed.
       const wait = Math.max(retryAfter ?? 0, Math.min(jittered, left))

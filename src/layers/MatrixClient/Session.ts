@@ -5,9 +5,10 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { CredentialsRefused, type MatrixFailure } from "../../domain/Errors.ts"
 import { DeviceId, serverOf, UserId } from "../../domain/Ids.ts"
-import { AppConfig } from "../AppConfig.ts"
+import { AppConfig, type Settings } from "../AppConfig.ts"
 import { MatrixSession, type Session } from "../MatrixClient.ts"
 import { Store } from "../Store.ts"
+import { record } from "./Json.ts"
 import { KeptDevice } from "./KeptDevice.ts"
 import { NoAnswer } from "./NoAnswer.ts"
 import { withPatience } from "./Patience.ts"
@@ -42,9 +43,23 @@ const settled = (name: string, answer: RawAnswer): Effect.Effect<MatrixFailure |
 
 const decoded = <S extends Schema.ConstraintDecoder<unknown>>(name: string, schema: S, body: unknown) =>
   Option.match(Schema.decodeUnknownOption(schema)(body), {
-    onNone: () => Effect.fail(new NoAnswer({ detail: `${name} is answered with something unexpected.`, final: true })),
+    onNone: () => {
+      const what = record(body) === undefined ? "something that is no JSON, such as a web page" : "other JSON"
+      return Effect.fail(new NoAnswer({ detail: `${name} is answered with ${what}.`, final: true }))
+    },
     onSome: (value) => Effect.succeed(value)
   })
+
+/** The server's own words, which may end with a full stop or without. */
+const asSentence = (words: string): string => words.replace(/\.*$/, ".")
+
+/** Where a homeserver is looked for, and the setting that says so. */
+const addressOf = ({ homeserverUrl, serverName, userId }: Settings) => {
+  if (homeserverUrl !== undefined) return { url: homeserverUrl.href, setting: "HOMING_HOMESERVER_URL" }
+  if (serverName !== undefined) return { url: serverName, setting: "HOMING_SERVER_NAME" }
+  if (userId !== undefined) return { url: serverOf(userId), setting: "HOMING_USER_ID" }
+  return { url: "the homeserver of the last start", setting: "HOMING_HOMESERVER_URL" }
+}
 
 const make = Effect.gen(function*() {
   const settings = yield* AppConfig
@@ -106,7 +121,7 @@ const make = Effect.gen(function*() {
     }
     if (refusal !== undefined) {
       return yield* refused(
-        `signing in with a password is not possible: ${refusal.detail}.`,
+        `signing in with a password is not possible: ${asSentence(refusal.detail)}`,
         "Set HOMING_ACCESS_TOKEN in place of HOMING_PASSWORD."
       )
     }
@@ -143,7 +158,7 @@ const make = Effect.gen(function*() {
       }
       if (known && answer.reason._tag === "UnknownToken") return yield* sessionEnded(stored, softLogout, settings)
       return yield* refused(
-        `the access token is not accepted: ${answer.detail}.`,
+        `the access token is not accepted: ${asSentence(answer.detail)}`,
         configured ? "Set a new HOMING_ACCESS_TOKEN." : "Run \"homing sign-out\" and start again."
       )
     }
@@ -170,11 +185,7 @@ const make = Effect.gen(function*() {
     const homeserverUrl = yield* transport.locate(address, server)
     return yield* accessToken === undefined ? withPassword(homeserverUrl) : withToken(homeserverUrl, accessToken)
   }).pipe(
-    (attempt) =>
-      withPatience(attempt, {
-        url: settings.homeserverUrl?.href ?? settings.serverName ?? settings.userId ?? "the homeserver",
-        patience: settings.startPatience
-      }),
+    (attempt) => withPatience(attempt, { ...addressOf(settings), patience: settings.startPatience }),
     Effect.withSpan("MatrixSession.authenticate")
   )
 

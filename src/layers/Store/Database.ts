@@ -216,7 +216,7 @@ export const openDatabase = Effect.fn("Store.open")(function*(
   yield* db.run(db.sql`PRAGMA cache_size = -16000`)
   if (size <= checkedSize) {
     const found = (yield* firstRow(db, Check, db.sql`PRAGMA quick_check(1)`))?.quick_check
-    if (found !== "ok") return yield* unavailable(filename, "corrupt", `It is damaged: ${found}`)
+    if (found !== "ok") return yield* unavailable(filename, "corrupt", `It is damaged: ${found?.replace(/\s+/g, " ")}`)
   } else {
     yield* db.run(db.sql`SELECT count(*) AS tables FROM sqlite_master`)
   }

@@ -67,10 +67,20 @@ const isBusy = (cause: unknown): boolean =>
   typeof cause === "object" && cause !== null && "errcode" in cause && typeof cause.errcode === "number" &&
   (cause.errcode & 0xff) === SQLITE_BUSY
 
-const cannotLock = (path: string, cause: unknown): StoreUnavailable =>
-  problemOf(cause) === "corrupt"
-    ? unavailable(path, "failed", "It is no lock file of Homing. It holds no data: delete it")
-    : storeFailure(path)(cause)
+const cannotLock = (path: string, cause: unknown): StoreUnavailable => {
+  switch (problemOf(cause)) {
+    case "corrupt":
+      return unavailable(path, "failed", "It is no lock file of Homing. It holds no data: delete it")
+    // The first file that a start writes: what is wrong is the directory.
+    case "not_writable": {
+      const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
+      const why = code === "EROFS" ? "it is read-only" : "this user may not write in it"
+      return unavailable(Path.dirname(path), "not_writable", `Nothing can be kept in this directory, since ${why}`)
+    }
+    default:
+      return storeFailure(path)(cause)
+  }
+}
 
 const holderOf = (note: string): string => {
   try {

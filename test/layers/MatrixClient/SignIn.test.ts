@@ -67,6 +67,18 @@ describe("finding the homeserver", () => {
       assert.strictEqual(session.homeserverUrl, server.url)
     }).pipe(Effect.scoped, withStore))
 
+  it.live("names the setting that led to an address where nobody answers", () =>
+    Effect.gen(function*() {
+      const nobody = { homeserverUrl: undefined, userId: UserId.make("@bot:localhost:1") }
+      const byUser = yield* Effect.flip(authenticate(nobody))
+      assert.match(
+        byUser.message,
+        /^No homeserver answers at localhost:1: .*Check HOMING_USER_ID, or set HOMING_HOMESERVER_URL/
+      )
+      const byName = yield* Effect.flip(authenticate({ ...nobody, serverName: ServerName.make("localhost:2") }))
+      assert.match(byName.message, /at localhost:2: .*Check HOMING_SERVER_NAME, or/)
+    }).pipe(withStore))
+
   it.live("takes the server name for the address when there is no discovery file", () =>
     Effect.gen(function*() {
       const server = yield* homeserver({})

@@ -46,6 +46,16 @@ describe("the lease", () => {
       assert.include(error.message, dataDir)
     }), timeout)
 
+  it.live("says that the directory is at fault when nothing can be written in it", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(takeLease("/proc/self"))
+      assert.deepInclude(error, { problem: "not_writable", path: "/proc/self" })
+      assert.match(
+        error.message,
+        /^\/proc\/self cannot be used: Nothing can be kept in this directory, since .*HOMING_DATA_DIR/
+      )
+    }))
+
   it.live("is refused to another process while this one has it", () =>
     Effect.gen(function*() {
       const dataDir = yield* temporaryDirectory
