@@ -1,6 +1,7 @@
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { Part, partKey, transactionIdOf } from "./Delivery.ts"
 import { EventId, type RoomId, TransactionId, type UserId } from "./Ids.ts"
 import type { Provenance } from "./Message.ts"
 import type { RawEvent, SyncBatch } from "./SyncBatch.ts"
@@ -15,18 +16,30 @@ export interface Arrived {
   readonly provenance: Provenance
 }
 
+/**
+ * A message of our own that stands in a room. The server tells the transaction id to the device that sent it and for some time (Client-Server
+ * API, "Transaction identifiers"); that of an answer can always be told from what it answers.
+ */
+export interface Echo {
+  readonly transactionId: TransactionId
+  readonly eventId: EventId
+  readonly roomId: RoomId
+  /** What it answers. */
+  readonly question: EventId | undefined
+}
+
 /** What a sync answer brings for the inbox and the outbox, oldest first. */
 export interface Arrivals {
   readonly messages: ReadonlyArray<Arrived>
-  /** Our own messages, come back with the transaction id that they were sent with. */
-  readonly echoes: ReadonlyArray<{ readonly transactionId: TransactionId; readonly eventId: EventId }>
+  /** Our own messages, come back. */
+  readonly echoes: ReadonlyArray<Echo>
   /** New words for messages that may still wait (`m.replace`). */
   readonly edits: ReadonlyArray<
     { readonly target: EventId; readonly sender: UserId; readonly content: RawEvent["content"] }
   >
   /** Messages that were taken back. */
   readonly redactions: ReadonlyArray<{ readonly target: EventId }>
-  /** Messages that the room shows an answer of ours to. */
+  /** Messages that the room shows a whole answer of ours to. */
   readonly answered: ReadonlyArray<EventId>
 }
 
@@ -54,15 +67,20 @@ export const arrivalsOf = (options: {
   const redactions: Array<Arrivals["redactions"][number]> = []
   const answered: Array<EventId> = []
 
-  const sort = (event: RawEvent) => {
+  const sort = (event: RawEvent, roomId: RoomId) => {
     if (event.type === "m.room.redaction") {
       const target = readEventId(event.content["redacts"] ?? event.redacts)
       if (Option.isSome(target)) redactions.push({ target: target.value })
     } else if (event.sender === self) {
-      const transactionId = readTransactionId(event.unsigned?.["transaction_id"])
-      if (Option.isSome(transactionId)) echoes.push({ transactionId: transactionId.value, eventId: event.event_id })
-      const question = questionOf(event)
-      if (question !== undefined) answered.push(question)
+      const answer = answerIn(event)
+      const transactionId = Option.getOrElse(
+        readTransactionId(event.unsigned?.["transaction_id"]),
+        () => answer && transactionIdOf(answer.question, answer.part.number - 1)
+      )
+      if (transactionId !== undefined) {
+        echoes.push({ transactionId, eventId: event.event_id, roomId, question: answer?.question })
+      }
+      if (answer !== undefined && isLast(answer)) answered.push(answer.question)
     } else {
       const edit = readEdit(event.content)
       if (Option.isSome(edit)) {
@@ -76,7 +94,7 @@ export const arrivalsOf = (options: {
     const { roomId } = timeline
     const recovered = options.recovered.get(roomId) ?? []
     const events = [...recovered, ...timeline.events]
-    for (const event of events) sort(event)
+    for (const event of events) sort(event, roomId)
     const settled = batch.since !== undefined
       ? 1 + events.findLastIndex((event) => isOwnComing(event, self))
       : registered(roomId)
@@ -103,15 +121,32 @@ const readEdit = Schema.decodeUnknownOption(Schema.Struct({
 }))
 
 const readInReplyTo = Schema.decodeUnknownResult(
-  Schema.Struct({ "m.relates_to": Schema.Struct({ "m.in_reply_to": Schema.Struct({ event_id: EventId }) }) })
+  Schema.Struct({
+    "m.relates_to": Schema.Struct({
+      "m.in_reply_to": Schema.Struct({ event_id: EventId }),
+      [partKey]: Schema.optionalKey(Schema.Unknown)
+    })
+  })
 )
+const readPart = Schema.decodeUnknownOption(Part)
 
-/** The message that one of ours answers: the relation stands outside of what is encrypted (Client-Server API, "Megolm"). */
-const questionOf = (event: RawEvent): EventId | undefined => {
+/** What a message of ours answers, and which part of the answer it is. */
+interface Answer {
+  readonly question: EventId
+  readonly part: Part
+}
+
+/** The relation stands outside of what is encrypted (Client-Server API, "Megolm"). */
+const answerIn = (event: RawEvent): Answer | undefined => {
   if (!messageTypes.has(event.type)) return undefined
   const reply = readInReplyTo(event.content)
-  return Result.isSuccess(reply) ? reply.success["m.relates_to"]["m.in_reply_to"].event_id : undefined
+  if (Result.isFailure(reply)) return undefined
+  const { "m.in_reply_to": { event_id: question }, [partKey]: part } = reply.success["m.relates_to"]
+  return { question, part: Option.getOrElse(readPart(part), () => ({ number: 1, of: 1 })) }
 }
+
+/** Parts are sent in order: with the last one the answer is whole. */
+const isLast = ({ part }: Answer): boolean => part.number >= part.of
 
 /**
  * Answers that came while the bot runs and that are its account's, but not this session's: the server gives an event its transaction id
@@ -125,7 +160,7 @@ export const answersWithoutTransaction = (
     ? []
     : timelines.flatMap(({ events, roomId }) =>
       events.filter((event) =>
-        event.sender === self && questionOf(event) !== undefined &&
+        event.sender === self && answerIn(event) !== undefined &&
         Option.isNone(readTransactionId(event.unsigned?.["transaction_id"]))
       ).map((event) => ({ roomId, eventId: event.event_id }))
     )
@@ -155,8 +190,12 @@ export const settledUpTo = (events: ReadonlyArray<RawEvent>, self: UserId): numb
   const positions = new Map(events.map((event, index) => [event.event_id, index]))
   let last: number | undefined
   for (const [index, event] of events.entries()) {
-    const question = event.sender === self ? questionOf(event) : undefined
-    const settled = isOwnComing(event, self) ? index : question === undefined ? undefined : positions.get(question)
+    const answer = event.sender === self ? answerIn(event) : undefined
+    const settled = isOwnComing(event, self)
+      ? index
+      : answer !== undefined && isLast(answer)
+      ? positions.get(answer.question)
+      : undefined
     if (settled !== undefined) last = Math.max(last ?? 0, settled + 1)
   }
   return last

@@ -1,3 +1,4 @@
+import * as Schema from "effect/Schema"
 import type { FailureReason } from "./Errors.ts"
 import { type EventId, TransactionId } from "./Ids.ts"
 
@@ -62,3 +63,16 @@ export const transactionIdOf = (key: EventId | string, part: number): Transactio
   const name = safe.length <= longestKey ? safe : `${safe.slice(0, longestKey - 17)}.${hashOf(key)}`
   return TransactionId.make(`homing.${name}.${part}`)
 }
+
+/**
+ * Stands in the relation of an answer that takes several messages, and so outside of what is encrypted: which of how many this one is.
+ * By it the room alone tells whether an answer is whole, also when the database is lost.
+ */
+export const partKey = "dev.homing.part"
+
+export const Part = Schema.Struct({
+  /** From 1 on. */
+  number: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))),
+  of: Schema.Int
+})
+export type Part = typeof Part.Type

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { transactionIdOf } from "../domain/Delivery.ts"
+import { type Part, partKey, transactionIdOf } from "../domain/Delivery.ts"
 import type { EventId, UserId } from "../domain/Ids.ts"
 import type { IncomingMessage, OutgoingMessage, Reply } from "../domain/Message.ts"
 
@@ -82,8 +82,8 @@ export const contentOf = Effect.fnUntraced(function*(reply: Reply, around: Reado
 })
 
 /** Where a reply stands: it refers to the message that it answers, and stays in its thread (Client-Server API, "Rich replies", "Threading"). */
-const relationTo = (question: EventId, threadRoot: EventId | undefined) => {
-  const inReplyTo = { "m.in_reply_to": { event_id: question } }
+const relationTo = (question: EventId, threadRoot: EventId | undefined, part: Part) => {
+  const inReplyTo = { "m.in_reply_to": { event_id: question }, ...(part.of > 1 ? { [partKey]: part } : {}) }
   return threadRoot === undefined
     ? inReplyTo
     : { rel_type: "m.thread", event_id: threadRoot, is_falling_back: false, ...inReplyTo }
@@ -98,7 +98,7 @@ export const answersTo = (
     Effect.map(
       contentOf(reply, {
         "m.mentions": { user_ids: [message.sender] satisfies ReadonlyArray<UserId> },
-        "m.relates_to": relationTo(message.eventId, message.threadRoot)
+        "m.relates_to": relationTo(message.eventId, message.threadRoot, { number: part + 1, of: replies.length })
       }),
       (content): OutgoingMessage => ({
         roomId: message.roomId,

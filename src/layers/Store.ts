@@ -2,6 +2,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import type { Echo } from "../domain/Arrival.ts"
 import type { Chat } from "../domain/Chat.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type {
@@ -71,8 +72,8 @@ export interface Ingested {
   readonly redactions: ReadonlyArray<{ readonly target: EventId }>
   /** Messages to which the room holds an answer of the bot: one that still waits is answered, `answered_before`. */
   readonly answered: ReadonlyArray<EventId>
-  /** Our own messages, come back with the transaction id that they were sent with: they settle rows of the outbox. */
-  readonly echoes: ReadonlyArray<{ readonly transactionId: TransactionId; readonly eventId: EventId }>
+  /** Our own messages, come back: they settle rows of the outbox. A part of an answer that is to be given anew counts as sent, too. */
+  readonly echoes: ReadonlyArray<Echo>
   /** What catching up left out. */
   readonly gaps: ReadonlyArray<Omit<Gap, "noticedAt">>
   readonly cursor: SyncToken

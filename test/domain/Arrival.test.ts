@@ -6,6 +6,7 @@ import {
   settledUpTo,
   skippedBacklog
 } from "../../src/domain/Arrival.ts"
+import { partKey, transactionIdOf } from "../../src/domain/Delivery.ts"
 import { EventId, RoomId, SyncToken, TransactionId, UserId } from "../../src/domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../../src/domain/SyncBatch.ts"
 
@@ -27,6 +28,9 @@ const event = (
   ...more
 })
 const answer = (id: string, to: string) => event(id, self, { "m.relates_to": { "m.in_reply_to": { event_id: to } } })
+
+const part = (id: string, to: string, number: number, of: number) =>
+  event(id, self, { "m.relates_to": { "m.in_reply_to": { event_id: to }, [partKey]: { number, of } } })
 
 const timeline = (events: ReadonlyArray<RawEvent>): RoomTimeline => ({
   roomId: room,
@@ -82,8 +86,32 @@ describe("what a sync answer brings", () => {
       event("$4", self)
     ]))
     assert.deepStrictEqual(echoes, [
-      { transactionId: TransactionId.make("homing.x.0"), eventId: EventId.make("$1") }
+      {
+        transactionId: TransactionId.make("homing.x.0"),
+        eventId: EventId.make("$1"),
+        roomId: room,
+        question: undefined
+      }
     ])
+  })
+
+  it("settles an answer also where the server tells no transaction id, as it does to another device", () => {
+    const { answered, echoes } = sorted(batch([answer("$2", "$1"), part("$4", "$3", 2, 3)]))
+    const of = (question: string, index: number, eventId: string) => ({
+      transactionId: transactionIdOf(question, index),
+      eventId: EventId.make(eventId),
+      roomId: room,
+      question: EventId.make(question)
+    })
+    assert.deepStrictEqual(echoes, [of("$1", 0, "$2"), of("$3", 1, "$4")])
+    assert.deepStrictEqual(answered, [EventId.make("$1")], "an answer counts when it is whole")
+  })
+
+  it("takes a part that makes no sense for the whole", () => {
+    for (const nonsense of [null, 7, { number: 0, of: 3 }, { number: 1.5, of: 3 }, { number: 3, of: 2 }, { of: 9 }]) {
+      const content = { "m.relates_to": { "m.in_reply_to": { event_id: "$1" }, [partKey]: nonsense } }
+      assert.deepStrictEqual(sorted(batch([event("$2", self, content)])).answered, [EventId.make("$1")])
+    }
   })
 })
 

@@ -240,6 +240,51 @@ describe("taking in what the server sends", () => {
       }).pipe(Effect.provide(homeserver)))
   }
 
+  it.effect("says the rest of an answer that a lost database had begun, and the beginning once", () =>
+    Effect.gen(function*() {
+      const server = yield* Homeserver
+      const alice = yield* server.as("alice")
+      const responder = Layer.succeed(
+        Responder,
+        Responder.of({ respond: () => Stream.make(text("one"), text("two"), text("three")) })
+      )
+      const first = yield* startBot({ database: yield* aDatabase, responder })
+      const room = yield* aChat(alice)
+      yield* server.inject({ path: "/send/", user: botId, skip: 1, count: 1000, effect: serverError(502) })
+      const question = yield* alice.say(room, "count")
+      yield* answerTo(alice, room, question)
+      yield* first.stop
+      yield* server.clearFaults
+
+      yield* startBot({ database: yield* aDatabase, responder })
+      yield* alice.waitFor(room, (event) => event.sender === botId && bodyOf(event) === "three")
+      const answers = (yield* alice.messages(room)).filter((event) => repliedTo(event) === question)
+      assert.deepStrictEqual(answers.map(bodyOf), ["one", "two", "three"])
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("does not repeat as a new device what the old one had said without hearing of it", () =>
+    Effect.gen(function*() {
+      const server = yield* Homeserver
+      const alice = yield* server.as("alice")
+      const database = yield* aDatabase
+      const first = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      yield* server.inject({ path: "/send/", user: botId, count: 1000, effect: FaultEffect.LostAnswer() })
+      const question = yield* alice.say(room, "hello")
+      // Nor does a sync tell it, and so it stays in the outbox.
+      yield* server.inject({ path: "/sync", user: botId, skip: 1, count: 1000, effect: FaultEffect.Reset() })
+      yield* answerTo(alice, room, question)
+      yield* first.stop
+      yield* server.clearFaults
+      assert.strictEqual((yield* Context.get(database, Store).outbox.counts).pending, 1)
+
+      yield* Context.get(database, Store).session.forgetDevice
+      yield* startBot({ database })
+      yield* answerTo(alice, room, yield* alice.say(room, "and now?"))
+      const answers = (yield* alice.messages(room)).filter((event) => repliedTo(event) === question)
+      assert.strictEqual(answers.length, 1)
+    }).pipe(Effect.provide(homeserver)))
+
   it.effect("repeats nothing from a database that was put back to an older state", () =>
     Effect.gen(function*() {
       const alice = yield* (yield* Homeserver).as("alice")

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Echo } from "../../domain/Arrival.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
 import type { InboxRow, Ingested, Store } from "../Store.ts"
 import { type Database, decoderOf } from "./Database.ts"
@@ -63,6 +64,21 @@ const edit = (statements: Statements, { content, sender, target }: Ingested["edi
   )
 }
 
+/** A lost database knows nothing of the first parts of an answer whose last is wanting: they are not to be said again with it. */
+const take = (statements: Statements, { eventId, question, roomId, transactionId }: Echo): void => {
+  markSent(statements, { eventId, transactionId })
+  if (question === undefined) return
+  statements.run(
+    `INSERT INTO outbox (room_id, transaction_id, type, state, attempts, event_id, inbox_seq)
+      SELECT ?, ?, 'm.room.message', 'sent', 1, ?, seq FROM inbox WHERE key = ? AND state = 'pending'
+      ON CONFLICT (transaction_id) DO NOTHING`,
+    roomId,
+    transactionId,
+    eventId,
+    question
+  )
+}
+
 const settleUnhandled = `
   UPDATE inbox SET state = ?, reason = ?, settled_at = ?, event = NULL
   WHERE key = ? AND state = 'pending' AND kind = 'message'`
@@ -80,7 +96,7 @@ export const makeIngest = (db: Database): Store["Service"]["inbox"]["ingest"] =>
       for (const one of batch.edits) edit(statements, one)
       for (const key of batch.answered) statements.run(settleUnhandled, "answered", "answered_before", now, key)
       for (const { target } of batch.redactions) statements.run(settleUnhandled, "ignored", "redacted", now, target)
-      for (const echo of batch.echoes) markSent(statements, echo)
+      for (const echo of batch.echoes) take(statements, echo)
       for (const { events, from, roomId, to } of batch.gaps) {
         statements.run(
           "INSERT INTO gaps (room_id, from_token, to_token, events, noticed_at) VALUES (?, ?, ?, ?, ?)",

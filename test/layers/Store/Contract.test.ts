@@ -487,6 +487,12 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
     })
     const t = (id: string) => TransactionId.make(id)
     const e = (id: string) => EventId.make(id)
+    const echo = (transaction: string, event: string) => ({
+      transactionId: t(transaction),
+      eventId: e(event),
+      roomId: roomA,
+      question: undefined
+    })
 
     test(
       "gives messages in the order in which they were settled",
@@ -523,9 +529,9 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
         yield* store.outbox.dead(t("a2"), "forbidden")
         yield* store.inbox.ingest(batch([], {
           echoes: [
-            { transactionId: t("a1"), eventId: e("$a1") },
-            { transactionId: t("a2"), eventId: e("$a2") },
-            { transactionId: t("not-ours"), eventId: e("$x") }
+            echo("a1", "$a1"),
+            echo("a2", "$a2"),
+            echo("not-ours", "$x")
           ]
         }))
         assert.deepStrictEqual(yield* store.outbox.counts, { pending: 2, sent: 2, dead: 0 })
