@@ -91,6 +91,18 @@ export interface Gap {
   readonly noticedAt: number
 }
 
+/** A room whose missed events could not be fetched yet. Nothing of it is taken in until they are: its order stands. */
+export interface HeldRoom {
+  readonly roomId: RoomId
+  /** The cursor up to which it was taken in. */
+  readonly since: SyncToken
+  /** The process was away when it was left behind, so that the `backlog` setting speaks. */
+  readonly afterAbsence: boolean
+  readonly failures: number
+  /** Milliseconds since the epoch. */
+  readonly triedAt: number
+}
+
 /** What became of an event. */
 export interface InboxRecord {
   readonly key: string
@@ -235,6 +247,9 @@ export class Store extends Context.Service<Store, {
     }): Stored<ReadonlyArray<InboxRecord>>
     /** What catching up left out, the newest first. */
     gaps(limit: number): Stored<ReadonlyArray<Gap>>
+    readonly heldRooms: Stored<ReadonlyArray<HeldRoom>>
+    /** Holds rooms, or notes that they could not be taken in once more, and lets others go. */
+    hold(holds: ReadonlyArray<HeldRoom>, released: ReadonlyArray<RoomId>): Stored<void>
     /** Rows of each state. */
     readonly counts: Stored<Readonly<Record<InboxRecord["state"], number>>>
   }

@@ -1,21 +1,13 @@
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
-import {
-  answersWithoutTransaction,
-  type Arrivals,
-  arrivalsOf,
-  type Arrived,
-  settledUpTo,
-  skippedBacklog
-} from "../domain/Arrival.ts"
+import { answersWithoutTransaction, arrivalsOf, type Arrived, skippedBacklog } from "../domain/Arrival.ts"
 import { noSettings, rulesOf } from "../domain/ChatSettings.ts"
-import { afterFailure } from "../domain/Delivery.ts"
-import type { EventId, RoomId, SyncToken, UserId } from "../domain/Ids.ts"
-import type { RawEvent, RoomTimeline, SyncBatch } from "../domain/SyncBatch.ts"
+import type { EventId, RoomId } from "../domain/Ids.ts"
+import type { SyncBatch } from "../domain/SyncBatch.ts"
 import { AnotherSession } from "../layers/AnotherSession.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
-import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { MatrixSession } from "../layers/MatrixClient.ts"
 import { type InboxRow, Store } from "../layers/Store.ts"
+import { fillGaps } from "./FillGaps.ts"
 import { wouldAccept } from "./Gate.ts"
 import { reconcileChange } from "./Reconcile.ts"
 
@@ -31,14 +23,16 @@ export const ingest = Effect.fn("ingest")(function*(
   const store = yield* Store
   const { userId: self } = yield* (yield* MatrixSession).self
   const registered = batch.since === undefined ? yield* roomsOfChats(batch) : new Set<RoomId>()
-  const filled = yield* fillGaps(batch, self, registered)
+  const { holds, leftOut, recovered, released, timelines } = yield* fillGaps(batch, { self, registered, afterAbsence })
   const arrivals = arrivalsOf({
-    batch,
+    batch: { ...batch, timelines },
     self,
-    recovered: new Map(filled.map(({ events, roomId }) => [roomId, events])),
+    recovered,
     registered: (room) => registered.has(room)
   })
-  const skipped = afterAbsence ? yield* skippedOf(arrivals) : new Set<EventId>()
+  const lateRooms = new Set(released.flatMap(({ afterAbsence, roomId }) => afterAbsence ? [roomId] : []))
+  const waited = arrivals.messages.filter(({ roomId }) => afterAbsence || lateRooms.has(roomId))
+  const skipped = waited.length === 0 ? new Set<EventId>() : yield* skippedOf(waited)
   const messages = arrivals.messages.map(messageRow)
   const rows = [
     ...batch.invites.map(({ roomId, sender }): InboxRow => ({
@@ -51,16 +45,19 @@ export const ingest = Effect.fn("ingest")(function*(
     })),
     ...messages.filter(({ event }) => !skipped.has(event.event_id))
   ]
-  yield* store.inbox.ingest({
+  const keep = store.inbox.ingest({
     rows,
     ignored: messages.flatMap((row) => skipped.has(row.event.event_id) ? [{ row, reason: "backlog" }] : []),
     echoes: arrivals.echoes,
     edits: arrivals.edits,
     redactions: arrivals.redactions,
     answered: arrivals.answered,
-    gaps: filled.flatMap(({ leftOut }) => leftOut === undefined ? [] : [leftOut]),
+    gaps: leftOut,
     cursor: batch.nextBatch
   })
+  const changesHolds = holds.length + released.length > 0
+  const hold = store.inbox.hold(holds, released.map(({ roomId }) => roomId))
+  yield* changesHolds ? store.transaction(Effect.andThen(keep, hold)) : keep
   if (batch.unreadable > 0) {
     yield* Effect.logWarning("sync_events_unreadable").pipe(Effect.annotateLogs({ count: batch.unreadable }))
   }
@@ -95,7 +92,7 @@ const roomsOfChats = Effect.fnUntraced(function*({ timelines }: SyncBatch) {
 })
 
 /** What the `backlog` setting of each chat, or the bot's own, leaves unanswered of the messages that waited at the start. */
-const skippedOf = Effect.fnUntraced(function*({ messages }: Arrivals) {
+const skippedOf = Effect.fnUntraced(function*(messages: ReadonlyArray<Arrived>) {
   const { backlog } = yield* AppConfig
   const chats = yield* (yield* Store).chats.byRooms([...new Set(messages.map(({ roomId }) => roomId))])
   const backlogOf = (room: RoomId) => rulesOf(chats.get(room)?.settings ?? noSettings, backlog).backlog
@@ -107,60 +104,3 @@ const skippedOf = Effect.fnUntraced(function*({ messages }: Arrivals) {
   }
   return skipped
 })
-
-const pageSize = 100
-
-/** What the server left out of limited timelines. Without a cursor, what it takes to see where a chat was answered last. */
-const fillGaps = ({ since, timelines }: SyncBatch, self: UserId, registered: ReadonlySet<RoomId>) => {
-  const reaches = (timeline: RoomTimeline, older: ReadonlyArray<RawEvent>) =>
-    since === undefined && settledUpTo([...older, ...timeline.events], self) !== undefined
-  const gaps = timelines.flatMap((timeline) => {
-    const { limited, prevBatch, roomId } = timeline
-    if (!limited || prevBatch === undefined || (since === undefined && !registered.has(roomId))) return []
-    return reaches(timeline, []) ? [] : [{ roomId, from: prevBatch, to: since, enough: reaches.bind(null, timeline) }]
-  })
-  return Effect.forEach(gaps, fillGap, { concurrency: 4 })
-}
-
-interface GapToFill {
-  readonly roomId: RoomId
-  readonly from: string
-  readonly to: SyncToken | undefined
-  /** Whether these events, oldest first, reach back far enough. */
-  readonly enough: (events: ReadonlyArray<RawEvent>) => boolean
-}
-
-/** The events of one gap, oldest first, and what was left out of it. */
-const fillGap = Effect.fn("fillGap")(function*({ enough, from: newest, roomId, to }: GapToFill) {
-  const rooms = yield* MatrixRooms
-  const { catchUpLimit } = yield* AppConfig
-  // The cursor waits here: a server that is away for a while must not cost a message.
-  const pageOf = (from: string, limit: number) =>
-    rooms.history(roomId, { from, to, limit }).pipe(
-      Effect.retry({ schedule: patience, while: ({ reason }) => afterFailure(reason, 1)._tag === "Retry" })
-    )
-  const newestFirst: Array<RawEvent> = []
-  let from: string | undefined = newest
-  while (from !== undefined && newestFirst.length < catchUpLimit) {
-    const limit = Math.min(pageSize, catchUpLimit - newestFirst.length)
-    const page: Effect.Success<ReturnType<typeof pageOf>> = yield* pageOf(from, limit)
-    newestFirst.push(...page.events)
-    from = enough(newestFirst.toReversed()) ? undefined : page.end
-  }
-  // The first sight of a room is limited too, with nothing behind it: no gap to tell of.
-  const say = newestFirst.length === 0 && from === undefined ? Effect.logDebug : Effect.logInfo
-  yield* say("timeline_gap_filled").pipe(
-    Effect.annotateLogs({ room: roomId, events: newestFirst.length, complete: from === undefined })
-  )
-  const leftOut = from === undefined ? undefined : { roomId, from, to, events: newestFirst.length }
-  return { roomId, events: newestFirst.reverse(), leftOut }
-}, (effect, { from, roomId, to }) =>
-  // The room may be closed to us meanwhile. What the answer itself brought is still handled.
-  Effect.catchTag(effect, "MatrixFailure", (failure) =>
-    Effect.logWarning("timeline_gap_left_open").pipe(
-      Effect.annotateLogs({ room: roomId, problem: failure.message }),
-      Effect.as({ roomId, events: [], leftOut: { roomId, from, to, events: 0 } })
-    )))
-
-/** 1 s, 2 s, 4 s … 30 s, without end. */
-export const patience = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])

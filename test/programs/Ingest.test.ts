@@ -240,6 +240,43 @@ describe("taking in what the server sends", () => {
       }).pipe(Effect.provide(homeserver)))
   }
 
+  it.effect(
+    "lets no room wait for another whose history cannot be fetched, and takes that one in when it can, in order",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* Homeserver
+        const alice = yield* server.as("alice")
+        const database = yield* aDatabase
+        const store = Context.get(database, Store)
+        const first = yield* startBot({ database })
+        const [broken, other] = [yield* aChat(alice, "Broken"), yield* aChat(alice, "Other")]
+        yield* first.stop
+        const bodies = Array.from({ length: 120 }, (_, i) => `message ${i}`)
+        for (const body of bodies.slice(0, 118)) yield* alice.say(broken, body)
+        yield* server.inject({ path: "/messages", user: botId, count: 1_000_000, effect: serverError(500) })
+
+        const second = yield* startBot({ database })
+        yield* TestClock.adjust("1 minute")
+        yield* answerTo(alice, other, yield* alice.say(other, "you are not held up"))
+        yield* alice.say(broken, "message 118")
+        yield* TestClock.adjust("10 minutes")
+        yield* answerTo(alice, other, yield* alice.say(other, "nor later"))
+        assert.deepStrictEqual((yield* store.inbox.heldRooms).map(({ roomId }) => roomId), [broken])
+        yield* second.stop
+
+        yield* startBot({ database })
+        yield* TestClock.adjust("1 minute")
+        yield* server.clearFaults
+        const last = yield* alice.say(broken, "message 119")
+        yield* TestClock.adjust("2 minutes")
+        yield* answerTo(alice, broken, last)
+        const answers = (yield* alice.messages(broken)).filter((event) => repliedTo(event) !== undefined)
+        assert.deepStrictEqual(answers.map(bodyOf), bodies)
+        assert.deepStrictEqual(yield* store.inbox.heldRooms, [])
+      }).pipe(Effect.provide(homeserver)),
+    30_000
+  )
+
   it.effect("says the rest of an answer that a lost database had begun, and the beginning once", () =>
     Effect.gen(function*() {
       const server = yield* Homeserver

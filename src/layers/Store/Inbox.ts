@@ -1,10 +1,10 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ReferenceCode, RoomId, UserId } from "../../domain/Ids.ts"
+import { ReferenceCode, RoomId, SyncToken, UserId } from "../../domain/Ids.ts"
 import type { Settlement } from "../../domain/Settlement.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
-import type { Gap, InboxRecord, PendingRow, Store } from "../Store.ts"
+import type { Gap, HeldRoom, InboxRecord, PendingRow, Store } from "../Store.ts"
 import { allRows, type Database, decoderOf, firstRow } from "./Database.ts"
 import { makeIngest } from "./Ingest.ts"
 import { enqueue } from "./Outbox.ts"
@@ -41,6 +41,23 @@ const GapRow = Schema.Struct({
   to_token: Schema.NullOr(Schema.String),
   events: Schema.Int,
   noticed_at: Schema.Number
+})
+
+const Held = Schema.Struct({
+  room_id: RoomId,
+  since: SyncToken,
+  after_absence: Schema.Literals([0, 1]),
+  failures: Schema.Int,
+  tried_at: Schema.Number
+})
+const decodeHeld = decoderOf(Schema.Array(Held))
+
+const toHeld = (row: typeof Held.Type): HeldRoom => ({
+  roomId: row.room_id,
+  since: row.since,
+  afterAbsence: row.after_absence === 1,
+  failures: row.failures,
+  triedAt: row.tried_at
 })
 
 const Room = Schema.Struct({ room_id: RoomId })
@@ -226,6 +243,30 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
       )
       return rows.map(toGap)
     }),
+
+    heldRooms: db.once(
+      "Store.inbox.heldRooms",
+      (statements) =>
+        decodeHeld(statements.all("SELECT room_id, since, after_absence, failures, tried_at FROM held_rooms")).map(
+          toHeld
+        )
+    ),
+
+    hold: (holds, released) =>
+      db.atomic("Store.inbox.hold", (statements) => {
+        for (const room of released) statements.run("DELETE FROM held_rooms WHERE room_id = ?", room)
+        for (const { afterAbsence, failures, roomId, since, triedAt } of holds) {
+          statements.run(
+            `INSERT INTO held_rooms (room_id, since, after_absence, failures, tried_at) VALUES (?, ?, ?, ?, ?)
+              ON CONFLICT (room_id) DO UPDATE SET failures = excluded.failures, tried_at = excluded.tried_at`,
+            roomId,
+            since,
+            afterAbsence ? 1 : 0,
+            failures,
+            triedAt
+          )
+        }
+      }),
 
     counts: allRows(db, Count, sql`SELECT state, count(*) AS "rows" FROM inbox GROUP BY state`).pipe(
       Effect.map((rows) => {

@@ -118,7 +118,14 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     `ALTER TABLE inbox ADD COLUMN aside INTEGER NOT NULL DEFAULT 0`
   ],
   [
-    `CREATE INDEX chats_owner ON chats (owner)`
+    `CREATE INDEX chats_owner ON chats (owner)`,
+    `CREATE TABLE held_rooms (
+      room_id TEXT NOT NULL PRIMARY KEY,
+      since TEXT NOT NULL,
+      after_absence INTEGER NOT NULL,
+      failures INTEGER NOT NULL,
+      tried_at REAL NOT NULL
+    )`
   ]
 ]
 
