@@ -13,6 +13,8 @@ export type NextStep =
 
 const firstDelay = 1_000
 const longestDelay = 60_000
+/** A server that asks for more, as one does whose clock differs and that names a time, is asked again sooner: it can say no once more. */
+const longestPause = 10 * 60_000
 
 /** 1 s, 2 s, 4 s … 60 s. */
 export const backoff = (failures: number): number => Math.min(longestDelay, firstDelay * 2 ** Math.max(0, failures - 1))
@@ -24,7 +26,7 @@ export const backoff = (failures: number): number => Math.min(longestDelay, firs
 export const afterFailure = (reason: FailureReason, failures: number): NextStep => {
   switch (reason._tag) {
     case "RateLimited":
-      return { _tag: "Retry", after: Math.max(reason.retryAfter, 500), all: true }
+      return { _tag: "Retry", after: Math.min(Math.max(reason.retryAfter, 500), longestPause), all: true }
     // A dead token is the session's business: it ends the run or signs in again, and then the message goes out.
     case "UnknownToken":
     case "Unreachable":
@@ -46,11 +48,11 @@ const longestKey = 200
 
 const utf8 = new TextEncoder()
 
-/** FNV-1a of 64 bits, in 16 hexadecimal digits. It must never change: see `transactionIdOf`. */
-const hashOf = (text: string): string => {
+/** FNV-1a of 64 bits. It must never change: see `transactionIdOf`. */
+export const hashOf = (text: string): bigint => {
   let hash = 0xcbf29ce484222325n
   for (const byte of utf8.encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
-  return hash.toString(16).padStart(16, "0")
+  return hash
 }
 
 /**
@@ -60,7 +62,9 @@ const hashOf = (text: string): string => {
 export const transactionIdOf = (key: EventId | string, part: number): TransactionId => {
   const safe = key.replace(/[^A-Za-z0-9_-]/gu, (character) => `~${character.codePointAt(0)?.toString(16)}`)
   // No safe key has a dot in it, so that a cut one is never taken for a whole one.
-  const name = safe.length <= longestKey ? safe : `${safe.slice(0, longestKey - 17)}.${hashOf(key)}`
+  const name = safe.length <= longestKey
+    ? safe
+    : `${safe.slice(0, longestKey - 17)}.${hashOf(key).toString(16).padStart(16, "0")}`
   return TransactionId.make(`homing.${name}.${part}`)
 }
 

@@ -1,11 +1,12 @@
+import { hashOf } from "./Delivery.ts"
 import { ReferenceCode } from "./Ids.ts"
 
 /** Crockford's base 32: no letter that is taken for a digit when read aloud. */
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-/** A reference code from a random number in [0, 2^40). */
-export const referenceCode = (random: number): ReferenceCode => {
-  let rest = Math.floor(random)
+/** A reference code from a number in [0, 2^40). */
+export const referenceCode = (number: number): ReferenceCode => {
+  let rest = Math.floor(number)
   let code = ""
   for (let i = 0; i < 8; i++) {
     code = (alphabet[rest % 32] ?? "0") + code
@@ -13,6 +14,9 @@ export const referenceCode = (random: number): ReferenceCode => {
   }
   return ReferenceCode.make(code)
 }
+
+/** The reference code of whatever the inbox knows by this key: the same in the store, in the log and in a diagnostic reply. */
+export const referenceCodeOf = (key: string): ReferenceCode => referenceCode(Number(BigInt.asUintN(40, hashOf(key))))
 
 /** Why a message got a diagnostic reply in place of an answer. */
 export type Problem =

@@ -1,8 +1,8 @@
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { RoomId } from "../domain/Ids.ts"
+import { elapsed } from "./Elapsed.ts"
 
 /** A busy room without a chat is told so once in this time, in milliseconds. */
 const quietTime = 60_000
@@ -16,7 +16,7 @@ export class DiagnosticLimit extends Context.Service<DiagnosticLimit, {
     const toldAt = new Map<RoomId, number>()
     return DiagnosticLimit.of({
       admit: (room) =>
-        Effect.map(Clock.currentTimeMillis, (now) => {
+        Effect.map(elapsed, (now) => {
           // Oldest first, as told rooms are put at the end: what has expired is dropped, so the map stays small.
           for (const [known, at] of toldAt) {
             if (now - at < quietTime) break

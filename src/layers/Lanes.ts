@@ -1,5 +1,4 @@
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,6 +6,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { elapsed } from "./Elapsed.ts"
 
 /** What a lane does after one piece of work: goes on at once, goes on after some milliseconds, or sleeps until it is woken. */
 export type LaneStep = "more" | "idle" | { readonly waitMillis: number }
@@ -124,10 +124,10 @@ export const makeGovernor = Effect.sync(() => {
   let notBefore = 0
   return {
     /** Milliseconds to wait before the next request may go out; 0 when it may go now. */
-    remaining: Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, notBefore - now)),
+    remaining: Effect.map(elapsed, (now) => Math.max(0, notBefore - now)),
     /** Nothing goes out for this many milliseconds. Never shortens a pause. */
     pause: (millis: number) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      Effect.map(elapsed, (now) => {
         notBefore = Math.max(notBefore, now + millis)
       })
   }

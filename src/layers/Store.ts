@@ -111,6 +111,7 @@ export interface InboxRecord {
   readonly state: "pending" | "answered" | "ignored" | "failed"
   /** The ignore reason, the problem of a failure, or `answered_before` for an answer that was found in the room. */
   readonly reason: string | undefined
+  /** What `why` knows it by, besides its key. Undefined for what came before everything had one. */
   readonly code: ReferenceCode | undefined
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
@@ -222,6 +223,8 @@ export class Store extends Context.Service<Store, {
     begunRooms(times: number): Stored<ReadonlyArray<RoomId>>
     /** The oldest pending row of a room. Counts an attempt before it returns. */
     begin(room: RoomId): Stored<PendingRow | undefined>
+    /** A row that was begun, as it stands now; undefined when it has been settled. */
+    pending(key: string): Stored<PendingRow | undefined>
     /** Settles a row and puts its replies into the outbox, in one transaction. */
     settle(key: string, settlement: Settlement): Stored<void>
     /** Settles a row and begins the next of its room, in one transaction: the attempt is counted before this returns. */

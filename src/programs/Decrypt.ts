@@ -1,16 +1,15 @@
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { encryptedType } from "../domain/Arrival.ts"
-import { lockedText } from "../domain/Diagnostic.ts"
+import { lockedText, referenceCodeOf } from "../domain/Diagnostic.ts"
 import { notice } from "../domain/Message.ts"
 import { joinedCount } from "../domain/ServerRoom.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
+import { elapsed } from "../layers/Elapsed.ts"
 import { Health } from "../layers/Health.ts"
 import { MatrixCrypto, MatrixRooms } from "../layers/MatrixClient.ts"
 import { statement } from "../layers/Rendering.ts"
 import type { PendingRow } from "../layers/Store.ts"
-import { drawReferenceCode } from "./Diagnose.ts"
 
 /**
  * A key comes with its message or within seconds of it. Whoever writes behind it waits as long, for the sake of the order; but no key is
@@ -51,7 +50,7 @@ export const makeOpener = Effect.sync(() => {
         return { _tag: "Clear", event: clear }
       }),
       Effect.catch(Effect.fnUntraced(function*({ reason }) {
-        const now = yield* Clock.currentTimeMillis
+        const now = yield* elapsed
         const since = noteMissing(keyOf(row, event), now)
         if (!row.takenUp && now - since < Duration.toMillis(keyPatience)) {
           return { _tag: "Later", waitMillis: lookAgain } satisfies Opened
@@ -74,7 +73,7 @@ export const isReadable = Effect.fnUntraced(function*({ event, roomId }: Pending
  * larger ones it keeps quiet.
  */
 export const tellLocked = Effect.fn("tellLocked")(function*(row: PendingRow, reason: string) {
-  const code = yield* drawReferenceCode
+  const code = referenceCodeOf(row.key)
   yield* Effect.logWarning("message_not_decrypted").pipe(
     Effect.annotateLogs({ code, room: row.roomId, user: row.sender, event: row.key, reason })
   )

@@ -1,15 +1,11 @@
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import { diagnosticText, type Problem, referenceCode } from "../domain/Diagnostic.ts"
+import { diagnosticText, type Problem, referenceCodeOf } from "../domain/Diagnostic.ts"
 import type { IncomingMessage } from "../domain/Message.ts"
 import { notice } from "../domain/Message.ts"
 import type { Settlement } from "../domain/Settlement.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { DiagnosticLimit } from "../layers/DiagnosticLimit.ts"
 import { answersTo } from "../layers/Rendering.ts"
-
-/** A new reference code, to stand in a reply and in the log. */
-export const drawReferenceCode = Effect.map(Random.next, (random) => referenceCode(random * 2 ** 40))
 
 /**
  * Settles a message as failed: a warning for the operator and a reply for the person, with the same reference code.
@@ -22,7 +18,7 @@ export const diagnose = Effect.fn("diagnose")(function*(
   annotations: Readonly<Record<string, unknown>> = {}
 ) {
   const { commandPrefix } = yield* AppConfig
-  const code = yield* drawReferenceCode
+  const code = referenceCodeOf(message.eventId)
   yield* Effect.logWarning("message_not_handled").pipe(Effect.annotateLogs({
     code,
     room: message.roomId,

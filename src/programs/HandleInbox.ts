@@ -2,7 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { afterFailure } from "../domain/Delivery.ts"
-import { maximumAttempts, suspectAttempts } from "../domain/Diagnostic.ts"
+import { maximumAttempts, referenceCodeOf, suspectAttempts } from "../domain/Diagnostic.ts"
 import { EventId, type RoomId } from "../domain/Ids.ts"
 import { ignored, type Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
@@ -10,7 +10,7 @@ import { type Lanes, makeLanes } from "../layers/Lanes.ts"
 import { MatrixCrypto } from "../layers/MatrixClient.ts"
 import { type PendingRow, Store } from "../layers/Store.ts"
 import { isReadable, makeOpener, tellLocked } from "./Decrypt.ts"
-import { diagnose, drawReferenceCode } from "./Diagnose.ts"
+import { diagnose } from "./Diagnose.ts"
 import { handleInvite } from "./HandleInvite.ts"
 import { handleMessage, storeFailureIn } from "./HandleMessage.ts"
 
@@ -24,12 +24,12 @@ const concurrency = 16
 export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>) {
   const store = yield* Store
 
-  /** The row of each room whose attempt is counted: the one in hand, or the next, counted by the transaction that settled the last. */
-  const begun = new Map<RoomId, PendingRow>()
+  /** By its key, the row of each room whose attempt is counted: the one in hand, or the next, counted by the transaction that settled the last. */
+  const begun = new Map<RoomId, string>()
   // Attempts count the lives that ended in the middle of a message, and an orderly stop ends none. Runs after the lanes have closed.
   yield* Effect.addFinalizer((exit) =>
     Exit.hasInterrupts(exit)
-      ? Effect.ignore(store.inbox.giveBack([...begun.values()].map(({ key }) => key)))
+      ? Effect.ignore(store.inbox.giveBack([...begun.values()]))
       : Effect.void
   )
 
@@ -43,9 +43,11 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
     row.event === undefined ? Effect.succeed({ _tag: "Clear" as const, event: undefined }) : open(row, row.event)
 
   const settleNext = Effect.fnUntraced(function*(room: RoomId) {
-    const row = begun.get(room) ?? (yield* store.inbox.begin(room))
-    if (row === undefined) return "idle" as const
-    begun.set(room, row)
+    const counted = begun.get(room)
+    // It may have been edited or taken back since.
+    const row = yield* counted === undefined ? store.inbox.begin(room) : store.inbox.pending(counted)
+    if (row === undefined) return begun.delete(room) ? "more" as const : "idle" as const
+    begun.set(room, row.key)
     const opened = yield* openRow(row)
     if (opened._tag === "Later") return { waitMillis: opened.waitMillis }
     if (opened._tag === "Locked") {
@@ -63,7 +65,7 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
     }
     const next = yield* store.inbox.settleAndBegin(row.key, settlement)
     if (next === undefined) begun.delete(room)
-    else begun.set(room, next)
+    else begun.set(room, next.key)
     suspects.delete(room)
     yield* logSettled(row, settlement)
     if (settlement._tag !== "Ignored") yield* outbox.wake(room)
@@ -116,7 +118,7 @@ const settleInvite = (row: PendingRow) =>
   )
 
 const inviteFailed = Effect.fnUntraced(function*(row: PendingRow, problem: string) {
-  const code = yield* drawReferenceCode
+  const code = referenceCodeOf(row.key)
   yield* Effect.logWarning("invite_failed").pipe(
     Effect.annotateLogs({ code, room: row.roomId, user: row.sender, problem })
   )

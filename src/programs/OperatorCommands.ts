@@ -54,6 +54,10 @@ export const operatorCommands = <E, R>(
 
   const log = Command.make("log", {
     settings,
+    all: Flag.Boolean("all").pipe(
+      Flag.withDescription("Messages that were answered, too, and those in hand"),
+      Flag.withDefault(false)
+    ),
     json: Flag.Boolean("json").pipe(Flag.withDescription("For programs to read"), Flag.withDefault(false)),
     limit: Flag.Int("limit").pipe(
       Flag.filter((limit) => limit > 0, () => "a number above 0"),
@@ -61,10 +65,10 @@ export const operatorCommands = <E, R>(
       Flag.withDescription("Lines of each kind (20)"),
       Flag.withDefault(20)
     )
-  }, ({ json, limit, settings }) =>
+  }, ({ all, json, limit, settings }) =>
     Effect.gen(function*() {
       const { showLog } = yield* Effect.promise(() => import("./ShowLog.ts"))
-      yield* showLog(yield* read(settings), { json, limit })
+      yield* showLog(yield* read(settings), { all, json, limit })
     })).pipe(
       Command.withDescription(
         "Show recent reconciliations, messages without an answer, answers that could not be delivered, and gaps"

@@ -10,7 +10,7 @@ import { timeOf } from "./Why.ts"
 /** What an operator may want to look at, each list with the newest first. */
 export interface Log {
   readonly reports: ReadonlyArray<ReconciliationReport>
-  /** Failed and ignored ones. */
+  /** Failed and ignored ones; with `all`, answered ones and those in hand, too. */
   readonly messages: ReadonlyArray<InboxRecord>
   readonly undelivered: ReadonlyArray<OutboxRecord>
   readonly gaps: ReadonlyArray<Gap>
@@ -19,20 +19,22 @@ export interface Log {
 /** `homing log`: what went otherwise than people hoped. Only looks, so that a bot may run meanwhile. */
 export const showLog = Effect.fn("ShowLog")(function*(
   report: ConfigReport,
-  options: { readonly json: boolean; readonly limit: number }
+  options: { readonly json: boolean; readonly limit: number; readonly all: boolean }
 ) {
   const settings = yield* localSettingsOf(report)
-  const log = yield* readLog(options.limit).pipe(
+  const log = yield* readLog(options).pipe(
     Effect.provide(Store.layerReadOnly.pipe(Layer.provide(Layer.succeed(AppConfig, settings))))
   )
-  yield* Console.log(options.json ? JSON.stringify(log, null, 2) : rendered(log))
+  yield* Console.log(options.json ? JSON.stringify(log, null, 2) : rendered(log, options.all))
 })
 
-export const readLog = Effect.fn("readLog")(function*(limit: number) {
+export const readLog = Effect.fn("readLog")(function*(
+  { all, limit }: { readonly limit: number; readonly all: boolean }
+) {
   const { inbox, outbox, reports } = yield* Store
-  const failed = yield* inbox.records({ state: "failed", limit })
-  const ignored = yield* inbox.records({ state: "ignored", limit })
-  const messages = [...failed, ...ignored].toSorted((a, b) => (b.settledAt ?? 0) - (a.settledAt ?? 0)).slice(0, limit)
+  const states = all ? ["failed", "ignored", "answered", "pending"] as const : ["failed", "ignored"] as const
+  const records = yield* Effect.forEach(states, (state) => inbox.records({ state, limit }))
+  const messages = records.flat().toSorted((a, b) => lastChangeOf(b) - lastChangeOf(a)).slice(0, limit)
   const log: Log = {
     reports: yield* reports.latest(limit),
     messages,
@@ -42,14 +44,17 @@ export const readLog = Effect.fn("readLog")(function*(limit: number) {
   return log
 })
 
-const rendered = ({ gaps, messages, reports, undelivered }: Log): string =>
+const lastChangeOf = ({ receivedAt, settledAt }: InboxRecord): number => settledAt ?? receivedAt
+
+const rendered = ({ gaps, messages, reports, undelivered }: Log, all: boolean): string =>
   [
     section("Reconciliations", reports.map((report) => `${timeOf(report.startedAt)}  ${counted(report)}`)),
     section(
-      "Messages that were not answered",
-      messages.map(({ code, key, reason, roomId, settledAt, state }) =>
-        `${timeOf(settledAt ?? 0)}  ${state}  ${code ?? "-"}  ${roomId}  ${key}  ${reason ?? ""}`
-      )
+      all ? "Messages" : "Messages that were not answered",
+      messages.map((record) => {
+        const { code, key, reason, roomId, state } = record
+        return `${timeOf(lastChangeOf(record))}  ${state}  ${code ?? "-"}  ${roomId}  ${key}  ${reason ?? ""}`.trimEnd()
+      })
     ),
     section(
       "Answers that could not be delivered",

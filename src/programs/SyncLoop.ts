@@ -4,6 +4,7 @@ import { backoff } from "../domain/Delivery.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
 import type { SyncBatch } from "../domain/SyncBatch.ts"
+import { elapsed } from "../layers/Elapsed.ts"
 import { Health } from "../layers/Health.ts"
 import type { Lanes } from "../layers/Lanes.ts"
 import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
@@ -60,14 +61,14 @@ const supervisedLoop = Effect.fnUntraced(function*(lanes: RoomLanes) {
       })
     )
   while (true) {
-    const startedAt = yield* Clock.currentTimeMillis
+    const startedAt = yield* elapsed
     const end = yield* sync.loop(take).pipe(
       Effect.catchTags({
         SyncStalled: (error) => Effect.succeed(error),
         SessionEnded: (error) => Effect.succeed(error)
       })
     )
-    const wasWell = (yield* Clock.currentTimeMillis) - startedAt > wellAfter
+    const wasWell = (yield* elapsed) - startedAt > wellAfter
     failures = wasWell ? 1 : failures + 1
     yield* Effect.logWarning("sync_loop_ended").pipe(Effect.annotateLogs({ reason: end._tag, problem: end.message }))
     yield* reconnect(failures)

@@ -56,7 +56,9 @@ export const whatBecameOf = Effect.fn("whatBecameOf")(function*(id: string, room
 
 /** One line for the message, one for what became of it, one for each answer. */
 export const becameOf = (record: InboxRecord, answers: ReadonlyArray<OutboxRecord>): ReadonlyArray<string> => [
-  `${record.key} of ${record.sender} in ${record.roomId} reached the bot at ${timeOf(record.receivedAt)}.`,
+  `${record.key} of ${record.sender} in ${record.roomId} reached the bot at ${timeOf(record.receivedAt)}${
+    record.code === undefined ? "" : ` (reference code ${record.code})`
+  }.`,
   outcomeOf(record),
   ...answers.map(answerIn),
   ...(record.state === "answered" && record.reason === undefined && answers.length === 0
@@ -64,7 +66,7 @@ export const becameOf = (record: InboxRecord, answers: ReadonlyArray<OutboxRecor
     : [])
 ]
 
-const outcomeOf = ({ code, reason, settledAt, state }: InboxRecord): string => {
+const outcomeOf = ({ reason, settledAt, state }: InboxRecord): string => {
   const at = settledAt === undefined ? "" : ` at ${timeOf(settledAt)}`
   switch (state) {
     case "pending":
@@ -76,9 +78,7 @@ const outcomeOf = ({ code, reason, settledAt, state }: InboxRecord): string => {
     case "ignored":
       return `It was not answered${at}: ${inWords(reason ?? "no reason was kept")}.`
     case "failed":
-      return `It could not be answered${at}${code === undefined ? "" : ` (reference code ${code})`}: ${
-        reason ?? "unknown"
-      }.`
+      return `It could not be answered${at}: ${reason ?? "unknown"}.`
   }
 }
 

@@ -14,6 +14,11 @@ describe("a message that the homeserver did not take", () => {
   })
 
   it("waits a moment when the server names no time", () => {
+    assert.deepStrictEqual(afterFailure({ _tag: "RateLimited", retryAfter: 3_600_000 }, 1), {
+      _tag: "Retry",
+      after: 600_000,
+      all: true
+    })
     assert.deepStrictEqual(afterFailure({ _tag: "RateLimited", retryAfter: 0 }, 1), {
       _tag: "Retry",
       after: 500,

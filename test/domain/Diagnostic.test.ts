@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { diagnosticText, type Problem, referenceCode } from "../../src/domain/Diagnostic.ts"
+import { diagnosticText, type Problem, referenceCode, referenceCodeOf } from "../../src/domain/Diagnostic.ts"
 import { ReferenceCode } from "../../src/domain/Ids.ts"
 
 describe("diagnostics", () => {
@@ -10,6 +10,13 @@ describe("diagnostics", () => {
     }
     assert.notStrictEqual(referenceCode(1), referenceCode(2))
     assert.strictEqual(referenceCode(2 ** 40 - 1), "ZZZZZZZZ")
+  })
+
+  it("the code of an event is told from its id, and differs from that of any other", () => {
+    const codes = Array.from({ length: 10_000 }, (_, i) => referenceCodeOf(`$event-${i}`))
+    assert.strictEqual(new Set(codes).size, codes.length)
+    assert.strictEqual(referenceCodeOf("$event-1"), codes[1])
+    assert.isTrue(codes.every(Schema.is(ReferenceCode)))
   })
 
   it("every diagnostic holds its code and says what to do", () => {

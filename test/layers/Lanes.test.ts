@@ -269,4 +269,15 @@ describe("the governor", () => {
       yield* TestClock.adjust("4 seconds")
       assert.strictEqual(yield* governor.remaining, 0)
     }))
+
+  it.effect("keeps it no longer when somebody puts the machine's clock back", () =>
+    Effect.gen(function*() {
+      yield* TestClock.adjust("2 hours")
+      const governor = yield* makeGovernor
+      yield* governor.pause(5_000)
+      yield* TestClock.setTime(3_600_000)
+      assert.isAtMost(yield* governor.remaining, 5_000)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* governor.remaining, 0)
+    }))
 })

@@ -83,6 +83,39 @@ describe("the inbox", () => {
     20_000
   )
 
+  it.effect(
+    "looks at a message again when its turn comes: one that was taken back meanwhile is not handled",
+    () =>
+      Effect.gen(function*() {
+        const alice = yield* (yield* Homeserver).as("alice")
+        const handled: Array<string> = []
+        const responder = Layer.succeed(
+          Responder,
+          Responder.of({
+            respond: (_chat, { body }) =>
+              Stream.fromEffect(
+                Effect.as(Effect.andThen(Effect.sync(() => handled.push(body)), Effect.sleep("1 second")), text(body))
+              )
+          })
+        )
+        yield* startBot({ database: yield* aDatabase, responder })
+        // Twice as many as are handled at once, so that a room waits for its turn after each message.
+        const rooms = yield* Effect.forEach(
+          Array.from({ length: 32 }, (_, i) => `Room ${i}`),
+          (name) => aChat(alice, name)
+        )
+        for (const [index, room] of rooms.entries()) yield* alice.say(room, `first ${index}`)
+        const seconds = yield* Effect.forEach(rooms, (room, index) => alice.say(room, `second ${index}`))
+        yield* TestClock.adjust("1500 millis")
+        assert.notInclude(handled, "second 0")
+        yield* alice.redact(rooms[0] ?? "", seconds[0] ?? "")
+        yield* Effect.repeat(TestClock.adjust("1 second"), { times: 10 })
+        assert.include(handled, "second 1")
+        assert.notInclude(handled, "second 0")
+      }).pipe(Effect.provide(homeserver)),
+    20_000
+  )
+
   it.effect("counts no life for what it leaves when it is stopped in order", () =>
     Effect.gen(function*() {
       const alice = yield* (yield* Homeserver).as("alice")

@@ -52,14 +52,14 @@ layer(NodeServices.layer)("beside a bot that runs, the operator", (it) => {
       assert.deepInclude(known, { code: 0, stderr: "" })
       assert.match(
         known.stdout,
-        /^\$answered of @ada:example\.org in !a:example\.org reached the bot at 1970-01-01T00:00:00Z\.\n/
+        /^\$answered of @ada:example\.org in !a:example\.org reached the bot at 1970-01-01T00:00:00Z \(reference code [0-9A-Z]{8}\)\.\n/
       )
       assert.include(known.stdout, "It was answered at 1970")
       assert.include(known.stdout, "transaction id t-sent stands in the room as $sent.")
       assert.include(known.stdout, "t-waits waits to be sent again, after 1 attempt (RateLimited).")
       assert.include(
         (yield* why("abcdefgh")).stdout,
-        "It could not be answered at 1970-01-01T00:00:00Z (reference code ABCDEFGH): it broke."
+        "It could not be answered at 1970-01-01T00:00:00Z: it broke."
       )
       assert.include((yield* why("$sent")).stdout, "$sent is what the bot said to $answered.")
       const unknown = yield* why("$nothing")
@@ -78,12 +78,16 @@ layer(NodeServices.layer)("beside a bot that runs, the operator", (it) => {
           const line of [
             /^Reconciliations\n {2}1970-01-01T00:00:00Z {2}all rooms: 1 skipped$/m,
             /^ {2}1970-01-01T00:00:00Z {2}failed {2}ABCDEFGH {2}!a:example\.org {2}\$failed {2}it broke$/m,
-            /^ {2}1970-01-01T00:00:00Z {2}ignored {2}- {2}!a:example\.org {2}\$edit {2}edit$/m,
+            /^ {2}1970-01-01T00:00:00Z {2}ignored {2}[0-9A-Z]{8} {2}!a:example\.org {2}\$edit {2}edit$/m,
             /^ {2}t-dead {2}!a:example\.org {2}forbidden$/m,
             /^ {2}1970-01-01T00:00:00Z {2}!b:example\.org {2}what came before the last 2000 events$/m
           ]
         ) assert.match(log.stdout, line)
         assert.notInclude(log.stdout, "$answered")
+        assert.match(
+          (yield* homing(["log", "--all"], { cwd })).stdout,
+          /answered {2}[0-9A-Z]{8} {2}!a:example\.org {2}\$answered$/m
+        )
         const json = JSON.parse((yield* homing(["log", "--json", "--limit", "1"], { cwd })).stdout)
         assert.deepStrictEqual(Object.keys(json), ["reports", "messages", "undelivered", "gaps"])
         assert.lengthOf(json.messages, 1)

@@ -1,9 +1,9 @@
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import { HomeserverUnreachable } from "../../domain/Errors.ts"
+import { elapsed } from "../Elapsed.ts"
 import { NoAnswer } from "./NoAnswer.ts"
 
 const longestPause = 15_000
@@ -30,7 +30,7 @@ export const withPatience = <A, E, R>(
   options: { readonly url: string; readonly setting?: string; readonly patience: Duration.Duration }
 ): Effect.Effect<A, Exclude<E, NoAnswer> | HomeserverUnreachable, R> =>
   Effect.gen(function*() {
-    const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.patience)
+    const deadline = (yield* elapsed) + Duration.toMillis(options.patience)
     let pause = 1000
     while (true) {
       const answer = yield* attempt.pipe(
@@ -39,7 +39,7 @@ export const withPatience = <A, E, R>(
       )
       if (Result.isSuccess(answer)) return answer.success
       const { detail, final, retryAfter } = answer.failure
-      const left = deadline - (yield* Clock.currentTimeMillis)
+      const left = deadline - (yield* elapsed)
       if (final || left <= 0 || (retryAfter ?? 0) > left) {
         return yield* unreachable(options.url, detail, options.setting)
       }

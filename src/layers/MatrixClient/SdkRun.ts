@@ -18,6 +18,7 @@ import {
 import { type HomeserverUnreachable, type SessionEnded, SyncStalled } from "../../domain/Errors.ts"
 import type { SyncToken } from "../../domain/Ids.ts"
 import type { Settings } from "../AppConfig.ts"
+import { elapsedUnsafe } from "../Elapsed.ts"
 import * as Fetch from "./Fetch.ts"
 import { field, textField } from "./Json.ts"
 import { unreachable } from "./Patience.ts"
@@ -112,7 +113,7 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   const noStart = yield* Deferred.make<never, HomeserverUnreachable | CursorUnknown>()
   const ended = yield* Deferred.make<never, SessionEnded | SyncStalled>()
   const watchdog = yield* Watchdog.make
-  const patienceEnds = clock.currentTimeMillisUnsafe() + Duration.toMillis(settings.startPatience)
+  const patienceEnds = elapsedUnsafe(clock) + Duration.toMillis(settings.startPatience)
 
   // What the SDK's callbacks read and write. They run outside of any fiber, and none of them may throw.
   let stopped = false
@@ -155,7 +156,7 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
       onSign: watchdog.alive,
       onProblem: (detail) => {
         problem = detail
-        if (isFirst && clock.currentTimeMillisUnsafe() >= patienceEnds) giveUp(detail)
+        if (isFirst && elapsedUnsafe(clock) >= patienceEnds) giveUp(detail)
       },
       onUnknownCursor: () => isFirst ? fail(noStart, new CursorUnknown()) : fail(ended, cursorForgotten)
     }

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { SyncStalled } from "../../domain/Errors.ts"
+import { elapsedUnsafe } from "../Elapsed.ts"
 
 /** How long the sync loop may be silent beyond the long poll that it asks for. Only tests change it. */
 export const SilenceGrace = Context.Reference<Duration.Duration>("homing/MatrixClient/SilenceGrace", {
@@ -23,11 +24,11 @@ export interface Watchdog {
 export const make = Effect.gen(function*() {
   const clock = yield* Clock.Clock
   const grace = yield* SilenceGrace
-  let lastSign = clock.currentTimeMillisUnsafe()
-  const silence = Effect.sync(() => clock.currentTimeMillisUnsafe() - lastSign)
+  let lastSign = elapsedUnsafe(clock)
+  const silence = Effect.sync(() => elapsedUnsafe(clock) - lastSign)
   const watchdog: Watchdog = {
     alive: () => {
-      lastSign = clock.currentTimeMillisUnsafe()
+      lastSign = elapsedUnsafe(clock)
     },
     watch: Effect.fnUntraced(function*(request) {
       const allowed = Duration.toMillis(request) + Duration.toMillis(grace)

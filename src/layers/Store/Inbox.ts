@@ -73,14 +73,19 @@ const takeUp = `UPDATE inbox SET aside = ${takenUp} WHERE state = 'pending' AND 
 
 // --- the hot path
 
+const pendingColumns = "key, kind, room_id, sender, event, provenance, attempts, aside"
+
 /** Counted by the statement that reads it: a message that kills the process has been counted before it can. */
-const beginNext = (statements: Statements, room: RoomId): PendingRow | undefined => {
-  const row = decodePending(statements.get(
+const beginNext = (statements: Statements, room: RoomId): PendingRow | undefined =>
+  toPending(statements.get(
     `UPDATE inbox SET attempts = attempts + 1
       WHERE seq = (SELECT seq FROM inbox WHERE room_id = ? AND state = 'pending' AND aside <> ${aside} ORDER BY seq LIMIT 1)
-      RETURNING key, kind, room_id, sender, event, provenance, attempts, aside`,
+      RETURNING ${pendingColumns}`,
     room
   ))
+
+const toPending = (found: unknown): PendingRow | undefined => {
+  const row = decodePending(found)
   return row && {
     key: row.key,
     kind: row.kind,
@@ -96,7 +101,7 @@ const beginNext = (statements: Statements, room: RoomId): PendingRow | undefined
 const settle = (statements: Statements, key: string, settlement: Settlement, now: number): void => {
   const { code, reason, replies, state } = columnsOf(settlement)
   const settled = decodeSeq(statements.get(
-    `UPDATE inbox SET state = ?, reason = ?, code = ?, settled_at = ?, event = NULL
+    `UPDATE inbox SET state = ?, reason = ?, code = coalesce(?, code), settled_at = ?, event = NULL
       WHERE key = ? AND state = 'pending' RETURNING seq`,
     state,
     reason,
@@ -170,6 +175,13 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
     }),
 
     begin: (room) => db.once("Store.inbox.begin", (statements) => beginNext(statements, room)),
+
+    pending: (key) =>
+      db.once(
+        "Store.inbox.pending",
+        (statements) =>
+          toPending(statements.get(`SELECT ${pendingColumns} FROM inbox WHERE key = ? AND state = 'pending'`, key))
+      ),
 
     settle: Effect.fnUntraced(function*(key, settlement) {
       const now = yield* Clock.currentTimeMillis

@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Echo } from "../../domain/Arrival.ts"
+import { referenceCodeOf } from "../../domain/Diagnostic.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
 import type { InboxRow, Ingested, Store } from "../Store.ts"
 import { type Database, decoderOf } from "./Database.ts"
@@ -12,8 +13,8 @@ const Event = Schema.Struct({ event: Schema.fromJsonString(RawEvent) })
 const decodeEvent = decoderOf(Schema.UndefinedOr(Event))
 
 const insertMessage = `
-  INSERT INTO inbox (key, kind, room_id, sender, event, provenance, state, reason, attempts, received_at, settled_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+  INSERT INTO inbox (key, kind, room_id, sender, event, provenance, state, reason, code, attempts, received_at, settled_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
   ON CONFLICT (key) DO NOTHING`
 
 /**
@@ -24,7 +25,7 @@ const insertInvite = insertMessage.replace(
   "DO NOTHING",
   `DO UPDATE SET
     sender = excluded.sender, provenance = excluded.provenance, state = excluded.state, reason = excluded.reason,
-    code = NULL, attempts = 0, received_at = excluded.received_at, settled_at = excluded.settled_at
+    code = excluded.code, attempts = 0, received_at = excluded.received_at, settled_at = excluded.settled_at
   WHERE inbox.state <> 'pending'`
 )
 
@@ -41,6 +42,7 @@ const insert = (statements: Statements, row: InboxRow, now: number, ignoredFor?:
     row.provenance,
     pending ? "pending" : "ignored",
     ignoredFor ?? null,
+    referenceCodeOf(row.key),
     now,
     pending ? null : now
   )

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { Chat } from "../../../src/domain/Chat.ts"
+import { referenceCodeOf } from "../../../src/domain/Diagnostic.ts"
 import {
   ChatId,
   DeviceId,
@@ -203,7 +204,7 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
           sender: ada,
           state: "pending",
           reason: undefined,
-          code: undefined,
+          code: referenceCodeOf("$1"),
           receivedAt: 7000,
           settledAt: undefined
         })
@@ -305,7 +306,11 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
         yield* store.inbox.settle("$3", answered([reply("t3")]))
         assert.deepInclude(yield* store.inbox.find("$1"), { state: "ignored", reason: "edit", settledAt: 90 })
         assert.deepInclude(yield* store.inbox.find("$2"), { state: "failed", reason: "it broke", code, settledAt: 90 })
-        assert.deepInclude(yield* store.inbox.find("$3"), { state: "answered", reason: undefined, code: undefined })
+        assert.deepInclude(yield* store.inbox.find("$3"), {
+          state: "answered",
+          reason: undefined,
+          code: referenceCodeOf("$3")
+        })
         assert.deepStrictEqual(yield* store.inbox.counts, { pending: 0, answered: 1, ignored: 1, failed: 1 })
         assert.strictEqual((yield* store.outbox.counts).pending, 2)
       })
