@@ -167,11 +167,14 @@ export const answersWithoutTransaction = (
 
 /**
  * The bot was invited, or came uninvited: what stands before was said among others. Its join after an invite, and a new name or
- * picture of it, are events of the same kind: `prev_content` tells.
+ * picture of it, are events of the same kind: `prev_content` tells. A server may leave that out, and then what replaces another is taken
+ * for a new name: to answer too much is better than to lose a message.
  */
-const isOwnComing = (event: RawEvent, self: UserId): boolean =>
-  event.type === "m.room.member" && event.state_key === self && isIn(event.content) &&
-  !isIn(event.unsigned?.["prev_content"])
+const isOwnComing = ({ content, state_key, type, unsigned }: RawEvent, self: UserId): boolean => {
+  if (type !== "m.room.member" || state_key !== self || !isIn(content)) return false
+  const before = unsigned?.["prev_content"]
+  return before === undefined ? unsigned?.["replaces_state"] === undefined : !isIn(before)
+}
 
 const isIn = (content: unknown): boolean => ["invite", "join"].includes(String(membershipOf(content)))
 

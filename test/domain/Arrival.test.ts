@@ -224,6 +224,16 @@ describe("without a cursor", () => {
     assert.isUndefined(settledUpTo([event("$1", alice), rename, event("$3", self)], self))
   })
 
+  it("nor does one of which the server tells only that it replaces another", () => {
+    const replacing = event("$2", self, joined, {
+      type: "m.room.member",
+      state_key: self,
+      unsigned: { replaces_state: "$0" }
+    })
+    assert.deepStrictEqual(ids(batch([event("$1", alice), replacing, event("$3", alice)])), ["$1", "$3"])
+    assert.deepStrictEqual(ids(batch([event("$1", alice), ownMember("$2", joined), event("$3", alice)])), ["$3"])
+  })
+
   it("what was fetched from before the timeline is judged with it", () => {
     const recovered = [event("$1", alice), answer("$2", "$1"), event("$3", alice)]
     const { messages } = sorted(batch([event("$4", alice)], first), true, recovered)
