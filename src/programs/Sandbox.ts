@@ -7,6 +7,7 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
+import { rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { setFlagsFromString } from "node:v8"
@@ -63,7 +64,14 @@ export const sandboxAt = Effect.fn("sandbox")(function*(options: SandboxOptions)
 }, Effect.scoped)
 
 const passingDirectory = Effect.gen(function*() {
-  return yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped({ prefix: "homing-sandbox-" })
+  const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped({ prefix: "homing-sandbox-" })
+  // A crash of this process, and an end by force, leave no time for the scope.
+  const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
+  yield* Effect.acquireRelease(
+    Effect.sync(() => process.on("exit", remove)),
+    () => Effect.sync(() => process.off("exit", remove))
+  )
+  return directory
 }).pipe(
   Effect.mapError(({ reason }) =>
     new NoPlace({

@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { dirname, join } from "node:path"
 import { PassThrough } from "node:stream"
+import { pathToFileURL } from "node:url"
 import { endingOf } from "../../src/programs/ReportFailure.ts"
 import { sandboxAt, type SandboxOptions } from "../../src/programs/Sandbox.ts"
 import { complete } from "../../src/programs/Sandbox/Commands.ts"
@@ -23,6 +24,12 @@ const isAlive = (pid: number): boolean => {
     return false
   }
 }
+
+const untilGone = (processes: ReadonlyArray<number>) =>
+  Effect.suspend(() => processes.some(isAlive) ? Effect.fail("alive") : Effect.void).pipe(
+    Effect.retry(Schedule.spaced("20 millis")),
+    Effect.timeout("10 seconds")
+  )
 
 /** The processes that bots ran as, as far as a session tells. */
 const botsOf = (session: string): ReadonlyArray<number> =>
@@ -307,13 +314,25 @@ describe("homing sandbox", () => {
         const bots = botsOf(stdout)
         assert.lengthOf(bots, 1)
         // A sandbox that was killed could wait for nothing.
-        yield* Effect.suspend(() => bots.some(isAlive) ? Effect.fail("alive") : Effect.void).pipe(
-          Effect.retry(Schedule.spaced("20 millis")),
-          Effect.timeout("10 seconds")
-        )
+        yield* untilGone(bots)
         if (signal !== "SIGKILL") assert.deepStrictEqual(readdirSync(cwd), [])
       }).pipe(Effect.provide(NodeServices.layer)), slow)
   }
+
+  it.live("leaves neither a bot nor a directory behind when it crashes", () =>
+    Effect.gen(function*() {
+      const cwd = yield* scratchDirectory({ "crash.mjs": `process.on("SIGUSR2", () => { throw new Error("a bug") })` })
+      const { ended, printed, process: sandbox } = yield* spawnScript("bin/homing.mjs", ["sandbox"], {
+        cwd,
+        env: { TMPDIR: cwd, NODE_OPTIONS: `--import=${pathToFileURL(join(cwd, "crash.mjs")).href}` }
+      })
+      yield* printed("bot: Hello")
+      sandbox.kill("SIGUSR2")
+      const { code, stdout } = yield* ended
+      assert.strictEqual(code, 70)
+      assert.deepStrictEqual(readdirSync(cwd), ["crash.mjs"])
+      yield* untilGone(botsOf(stdout))
+    }).pipe(Effect.provide(NodeServices.layer)), slow)
 
   it.live("tells in one paragraph what keeps it from starting", () =>
     Effect.gen(function*() {

@@ -201,6 +201,9 @@ const spawnBot = (options: BotOptions, on: {
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"]
   })
+  // A crash of this process: before anything else that is done at its end, such as to remove what the bot works in.
+  const kill = () => child.kill("SIGKILL")
+  process.prependListener("exit", kill)
   let said = ""
   const log = createWriteStream(logFile(options.directory), { flags: "a", mode: 0o600 })
   // A log that cannot be written is no reason to end: a full disk ends the bot itself, and it says so.
@@ -212,6 +215,7 @@ const spawnBot = (options: BotOptions, on: {
   })
   if (child.stdout !== null) createInterface({ input: child.stdout }).on("line", on.line)
   const end = (exitCode: number, signal: NodeJS.Signals | null) => {
+    process.off("exit", kill)
     log.end()
     on.end(new BotEnded({ exitCode, signal, said: said.replace(/^homing: /, "") }))
   }
