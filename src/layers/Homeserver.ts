@@ -29,6 +29,7 @@ import { makeRequestLog } from "./Homeserver/RequestLog.ts"
 import type { LoggedRequest } from "./Homeserver/RequestLog.ts"
 import { type HomeserverAnswer, type HomeserverRequest, makeRoutes } from "./Homeserver/Router.ts"
 import { twiceTold, upsideDown } from "./Homeserver/SyncFaults.ts"
+import { makeUnrecognized } from "./Homeserver/Unrecognized.ts"
 import { keepWorld, openWorld, type WorldFileUnusable } from "./Homeserver/WorldFile.ts"
 
 export type { LoggedRequest } from "./Homeserver/RequestLog.ts"
@@ -115,14 +116,7 @@ const make = Effect.fnUntraced(function*(options: HomeserverOptions) {
   const changed = options.file === undefined ? Effect.void : yield* keepWorld(options.file, world)
   const faults = makeFaults()
   const log = makeRequestLog()
-  const unrecognized = new Set<string>()
-
-  const noteUnrecognized = Effect.fnUntraced(function*({ method, path }: HomeserverRequest) {
-    const name = `${method} ${path}`
-    if (unrecognized.has(name) || unrecognized.size >= 1000) return
-    unrecognized.add(name)
-    yield* Effect.logDebug("homeserver_unrecognized").pipe(Effect.annotateLogs({ method, path }))
-  })
+  const noteUnrecognized = makeUnrecognized()
 
   /** The model's own answer, whatever faults there are. `skew` is in milliseconds. */
   const answer = Effect.fnUntraced(function*(
