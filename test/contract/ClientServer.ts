@@ -1,5 +1,6 @@
 import type { Layer } from "effect"
 import { accountsContract } from "./Accounts.ts"
+import { deviceListsContract } from "./DeviceLists.ts"
 import { eventsContract } from "./Events.ts"
 import { keysContract } from "./Keys.ts"
 import { mediaContract } from "./Media.ts"
@@ -16,5 +17,6 @@ export const clientServerContract = <E>(name: string, server: Layer.Layer<Server
   syncContract(name, server)
   spacesContract(name, server)
   keysContract(name, server)
+  deviceListsContract(name, server)
   mediaContract(name, server)
 }

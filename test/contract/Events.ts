@@ -144,6 +144,23 @@ export const eventsContract = <E>(name: string, server: Layer.Layer<Server, E>) 
         assert.isNotEmpty(list(around.body, "state"))
       }))
 
+    it.effect("filters the surroundings of an event and the state, and not the event", () =>
+      Effect.gen(function*() {
+        const { anna, ben, room } = yield* couple
+        yield* say(anna, room, "before")
+        const event = yield* say(anna, room, "this")
+        yield* say(ben, room, "after")
+        yield* say(anna, room, "later")
+        const around = yield* anna.ask("GET", `/rooms/${path(room)}/context/${path(event)}`, {
+          query: { limit: "10", filter: JSON.stringify({ not_senders: [anna.userId], types: ["m.room.m*"] }) }
+        })
+        assert.strictEqual(dig(around.body, "event", "event_id"), event)
+        assert.notInclude(bodiesOf(list(around.body, "events_before")), "before")
+        assert.deepStrictEqual(bodiesOf(list(around.body, "events_after")), ["after"])
+        const members = list(around.body, "state").map((state) => [dig(state, "type"), dig(state, "state_key")])
+        assert.deepStrictEqual(members, [["m.room.member", ben.userId]])
+      }))
+
     it.effect("redacts content and keeps the event, by who sent it or has the power", () =>
       Effect.gen(function*() {
         const { anna, ben, room } = yield* couple

@@ -78,6 +78,22 @@ export const keysContract = <E>(name: string, server: Layer.Layer<Server, E>) =>
         assert.strictEqual(dig(used.body, "device_one_time_keys_count", "signed_curve25519"), 0)
       }))
 
+    it.effect("takes a one-time key twice when it is the same, and no other under its name", () =>
+      Effect.gen(function*() {
+        const anna = yield* newClient("anna")
+        const upload = (letter: string, signature: string) =>
+          anna.ask("POST", "/keys/upload", {
+            body: {
+              one_time_keys: {
+                "signed_curve25519:AAAA": { key: key(letter), signatures: { [anna.userId]: { x: signature } } }
+              }
+            }
+          })
+        assert.strictEqual((yield* upload("1", "once")).status, 200)
+        assert.strictEqual((yield* upload("1", "twice")).status, 200)
+        assert.strictEqual((yield* upload("2", "once")).status, 400)
+      }))
+
     it.effect("brings messages to a device until it has acknowledged them", () =>
       Effect.gen(function*() {
         const [anna, ben] = [yield* newClient("anna"), yield* newClient("ben")]

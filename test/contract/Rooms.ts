@@ -81,6 +81,7 @@ export const roomsContract = <E>(name: string, server: Layer.Layer<Server, E>) =
         assert.deepStrictEqual(refusal(version), [400, "M_UNSUPPORTED_ROOM_VERSION"])
         const invite = yield* anna.ask("POST", "/createRoom", { body: { invite: ["not a user id"] } })
         assert.strictEqual(invite.status, 400)
+        assert.deepStrictEqual((yield* anna.ask("GET", "/joined_rooms")).body, { joined_rooms: [] })
       }))
 
     it.effect("lets in who is invited, and nobody else", () =>

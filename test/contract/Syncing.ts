@@ -202,6 +202,52 @@ export const syncContract = <E>(name: string, server: Layer.Layer<Server, E>) =>
         })
       }))
 
+    it.effect("lets nobody say that somebody else is typing", () =>
+      Effect.gen(function*() {
+        const { anna, ben, room } = yield* couple
+        const put = yield* anna.ask("PUT", `/rooms/${path(room)}/typing/${path(ben.userId)}`, {
+          body: { typing: true, timeout: 20_000 }
+        })
+        assert.strictEqual(refusal(put)[1], "M_FORBIDDEN")
+      }))
+
+    it.effect("keeps how far one has read everything to oneself, and knows no other receipts", () =>
+      Effect.gen(function*() {
+        const { anna, ben, room } = yield* couple
+        const event = yield* say(anna, room, "read me")
+        const [hers, his] = [yield* nextBatch(anna), yield* nextBatch(ben)]
+        const receipt = (type: string) => ben.ask("POST", `/rooms/${path(room)}/receipt/${type}/${path(event)}`)
+        assert.strictEqual((yield* receipt("m.fully_read")).status, 200)
+        assert.strictEqual((yield* receipt("org.example.skimmed")).status, 400)
+        assert.deepInclude(
+          list((yield* sync(ben, { since: his })).body, "rooms", "join", room, "account_data", "events"),
+          {
+            type: "m.fully_read",
+            content: { event_id: event }
+          }
+        )
+        assert.isUndefined(joined((yield* sync(anna, { since: hers })).body, room))
+      }))
+
+    it.effect("keeps to the rooms that a filter names for a part of the answer", () =>
+      Effect.gen(function*() {
+        const { anna, ben, room } = yield* couple
+        const other = yield* roomWith(anna, ben)
+        const since = yield* nextBatch(ben)
+        for (const one of [room, other]) {
+          yield* putState(anna, one, "m.room.topic", { topic: "Assam" })
+          yield* say(anna, one, "hello")
+        }
+        const filter = JSON.stringify({
+          room: { timeline: { not_rooms: [room], types: ["m.room.message"] }, state: { rooms: [room] } }
+        })
+        const { body } = yield* sync(ben, { since, filter })
+        assert.deepStrictEqual([bodies(body, room), bodies(body, other)], [[], ["hello"]])
+        const first = yield* sync(ben, { filter })
+        assert.include(typesIn(first.body, room, "state"), "m.room.topic")
+        assert.deepStrictEqual(typesIn(first.body, other, "state"), [])
+      }))
+
     it.effect("keeps tags, which are room account data too", () =>
       Effect.gen(function*() {
         const { ben, room } = yield* couple

@@ -1,5 +1,6 @@
 /** Accounts, their devices and tokens (Client-Server API, "Client Authentication"). */
 import { createHash, randomBytes, scryptSync } from "node:crypto"
+import { announceKeys } from "./DeviceLists.ts"
 import { type Device, freshOpaque, fullUserId, type Token, type User, userOf, wake, type World } from "./Model.ts"
 import { badParam, forbidden, Refusal } from "./Refusal.ts"
 
@@ -153,11 +154,10 @@ const endTokens = (world: World, device: Device, how: "soft" | "hard"): void => 
 export const endDevice = (world: World, device: Device, how: "soft" | "hard"): void => {
   endTokens(world, device, how)
   const user = userOf(world, device.userId)
-  if (how === "hard") {
-    user.devices.delete(device.deviceId)
-    world.keyChanges.push({ position: ++world.position, userId: user.userId })
-  }
   wake(world, user)
+  if (how === "soft") return
+  user.devices.delete(device.deviceId)
+  announceKeys(world, user.userId)
 }
 
 export const signOutUser = (world: World, userId: string, how: "soft" | "hard"): void => {

@@ -1,17 +1,11 @@
 /** Cross-signing keys, and signatures on keys (Client-Server API, "Cross-signing"). */
-import { companions } from "./Keys.ts"
-import { type Json, type User, userOf, wake, type World } from "./Model.ts"
+import { announceKeys } from "./DeviceLists.ts"
+import type { Json, User, World } from "./Model.ts"
 
 const usages = ["master", "self_signing", "user_signing"] as const
 type Usage = (typeof usages)[number]
 
 export type CrossSigningUpload = { readonly [K in `${Usage}_key`]?: Json | undefined }
-
-/** The user's keys changed: those who share a room with them are to ask again. */
-export const announceKeys = (world: World, userId: string): void => {
-  world.keyChanges.push({ position: ++world.position, userId })
-  for (const other of companions(world, userOf(world, userId))) wake(world, userOf(world, other))
-}
 
 export const uploadCrossSigning = (world: World, user: User, upload: CrossSigningUpload): void => {
   for (const usage of usages) {

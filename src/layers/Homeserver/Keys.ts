@@ -1,5 +1,8 @@
 /** Device keys and to-device messages (Client-Server API, "End-to-End Encryption" and "Send-to-Device messaging"). */
-import { type Device, type Json, laterThan, type User, userOf, wake, type World } from "./Model.ts"
+import { isDeepStrictEqual } from "node:util"
+import { announceKeys } from "./DeviceLists.ts"
+import { type Device, type Json, userOf, wake, type World } from "./Model.ts"
+import { badParam } from "./Refusal.ts"
 
 /** To-device messages for an answer since `since`. What the client has thereby acknowledged is dropped. */
 export const drainInbox = (device: Device, since: number | undefined): Array<Json> => {
@@ -23,43 +26,6 @@ export const keyCounts = (device: Device): Json => ({
     .flatMap(([name, { used }]) => used ? [] : [name.slice(0, name.indexOf(":"))])
 })
 
-/** Everybody who shares a room with the user, the user too. */
-export const companions = (world: World, user: User): Set<string> => {
-  const users = new Set([user.userId])
-  for (const roomId of user.rooms.keys()) {
-    const room = world.rooms.get(roomId)
-    if (room?.joined.has(user.userId) === true) { for (const userId of room.joined) users.add(userId) }
-  }
-  return users
-}
-
-/** Whose keys are to be asked for again: those who changed them, and those whom a join has brought together. */
-export const usersWithNewKeys = (world: World, user: User, since: number): Array<string> => {
-  const changed = new Set<string>()
-  for (const { userId } of laterThan(world.keyChanges, since)) {
-    if (userId === user.userId || sharesRoom(world, user, userId)) changed.add(userId)
-  }
-  for (const roomId of new Set(laterThan(user.feed, since).map((entry) => entry.roomId))) {
-    const room = world.rooms.get(roomId)
-    if (room === undefined || !room.joined.has(user.userId)) continue
-    for (const event of laterThan(room.events, since)) {
-      if (event.type !== "m.room.member" || event.content["membership"] !== "join") continue
-      if (event.replaced?.content["membership"] === "join" || event.stateKey === undefined) continue
-      if (event.stateKey === user.userId) { for (const userId of room.joined) changed.add(userId) }
-      else changed.add(event.stateKey)
-    }
-  }
-  return [...changed]
-}
-
-const sharesRoom = (world: World, user: User, other: string): boolean => {
-  for (const roomId of user.rooms.keys()) {
-    const room = world.rooms.get(roomId)
-    if (room?.joined.has(user.userId) === true && room.joined.has(other)) return true
-  }
-  return false
-}
-
 const recordOf = (value: unknown): Json =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {}
 
@@ -70,11 +36,14 @@ export interface KeyUpload {
 }
 
 export const uploadKeys = (world: World, device: Device, upload: KeyUpload): Json => {
+  for (const [name, key] of Object.entries(upload.one_time_keys ?? {})) {
+    if (device.oneTimeKeys.has(name) && !isSameKey(device.oneTimeKeys.get(name), key)) {
+      throw badParam("M_UNKNOWN", `One time key ${name} already exists`)
+    }
+  }
   if (upload.device_keys !== undefined) {
     device.keys = upload.device_keys
-    const user = userOf(world, device.userId)
-    world.keyChanges.push({ position: ++world.position, userId: device.userId })
-    for (const userId of companions(world, user)) wake(world, userOf(world, userId))
+    announceKeys(world, device.userId)
   }
   for (const [name, key] of Object.entries(upload.one_time_keys ?? {})) device.oneTimeKeys.set(name, key)
   for (const [name, key] of Object.entries(upload.fallback_keys ?? {})) {
@@ -83,6 +52,15 @@ export const uploadKeys = (world: World, device: Device, upload: KeyUpload): Jso
     device.fallbackKeys.set(name, { key, used: false })
   }
   return { one_time_key_counts: oneTimeKeyCounts(device) }
+}
+
+/** Whether a key comes once more. It may be signed anew, as Synapse has it too. */
+const isSameKey = (one: unknown, other: unknown): boolean => isDeepStrictEqual(unsigned(one), unsigned(other))
+
+const unsigned = (key: unknown): unknown => {
+  if (typeof key !== "object" || key === null) return key
+  const { signatures: _, ...rest } = recordOf(key)
+  return rest
 }
 
 /** The keys of the devices asked for: every device of a user for whom the list is empty. */

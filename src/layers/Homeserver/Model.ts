@@ -59,6 +59,8 @@ export interface User {
   passwordHash: string | undefined
   displayName: string | undefined
   avatarUrl: string | undefined
+  /** As the user said it last. Kept no longer than this process. */
+  presence: { readonly presence: string; readonly status_msg?: string | undefined } | undefined
   readonly devices: Map<string, Device>
   readonly filters: Array<Json>
   readonly accountData: Map<string, Stamped<Json>>
@@ -89,6 +91,7 @@ export interface Room {
   readonly accountData: Map<string, Map<string, Stamped<Json>>>
   /** By user, receipt type and thread. */
   readonly receipts: Map<string, Stamped<Receipt>>
+  /** Who is typing, and until when, in milliseconds since the epoch. */
   typing: Stamped<ReadonlyMap<string, number>>
 }
 
@@ -128,6 +131,8 @@ export interface World {
   readonly media: Map<string, Media>
   /** Whose long polls are to be woken when the world is whole again. */
   readonly disturbed: Set<User>
+  /** Where somebody is typing. */
+  readonly typing: Set<Room>
   /** Whose device keys changed, in order of position. */
   readonly keyChanges: Array<{ readonly position: number; readonly userId: string }>
 }
@@ -146,6 +151,7 @@ export const makeWorld = (serverName: string): World => ({
   aliases: new Map(),
   media: new Map(),
   disturbed: new Set(),
+  typing: new Set(),
   keyChanges: []
 })
 
@@ -164,6 +170,7 @@ export const userOf = (world: World, userId: string): User => {
     passwordHash: undefined,
     displayName: undefined,
     avatarUrl: undefined,
+    presence: undefined,
     devices: new Map(),
     filters: [],
     accountData: new Map(),
@@ -288,6 +295,14 @@ export const openRoom = (world: World, roomId: string, version: string): Room =>
   }
   world.rooms.set(roomId, room)
   return room
+}
+
+/** Takes a room back that could not be made whole. */
+export const abandonRoom = (world: World, room: Room): void => {
+  world.rooms.delete(room.roomId)
+  for (const { eventId } of room.events) world.events.delete(eventId)
+  for (const [alias, roomId] of world.aliases) if (roomId === room.roomId) world.aliases.delete(alias)
+  for (const user of world.users.values()) user.rooms.delete(room.roomId)
 }
 
 /** A user id from a localpart or a user id. */

@@ -1,6 +1,15 @@
 /** How rooms come to be: created, or by the upgrade of another (Client-Server API, "Creation" and "Room Upgrades"). */
 import * as Schema from "effect/Schema"
-import { append, freshOpaque, type Json, openRoom, type Room, type StoredEvent, type World } from "./Model.ts"
+import {
+  abandonRoom,
+  append,
+  freshOpaque,
+  type Json,
+  openRoom,
+  type Room,
+  type StoredEvent,
+  type World
+} from "./Model.ts"
 import { badParam } from "./Refusal.ts"
 import { numberIn, requirePower, send, setMembership, stateContent, stateEvent } from "./Rooms.ts"
 
@@ -55,11 +64,8 @@ const powerLevels = (creator: string, trusted: ReadonlyArray<string>, override: 
   ...override
 })
 
-/** Creates a room. The events come in the order that the specification of `POST /createRoom` gives. */
+/** Creates a room. What cannot be created whole, as with an invite of nobody, leaves nothing behind. */
 export const createRoom = (world: World, creator: string, options: CreateRoom, now: number): Room => {
-  const preset = options.preset ?? (options.visibility === "public" ? "public_chat" : "private_chat")
-  const isPublic = preset === "public_chat"
-  const invited = options.invite ?? []
   const alias = options.room_alias_name === undefined ? undefined : `#${options.room_alias_name}:${world.serverName}`
   if (alias !== undefined && world.aliases.has(alias)) throw badParam("M_ROOM_IN_USE", "Room alias already taken")
   if (options.room_version !== undefined && !roomVersions.includes(options.room_version)) {
@@ -67,6 +73,27 @@ export const createRoom = (world: World, creator: string, options: CreateRoom, n
   }
 
   const room = openRoom(world, newRoomId(world), options.room_version ?? defaultRoomVersion)
+  try {
+    fill(world, room, creator, alias, options, now)
+  } catch (problem) {
+    abandonRoom(world, room)
+    throw problem
+  }
+  return room
+}
+
+/** The first events of a room, in the order that the specification of `POST /createRoom` gives. */
+const fill = (
+  world: World,
+  room: Room,
+  creator: string,
+  alias: string | undefined,
+  options: CreateRoom,
+  now: number
+): void => {
+  const preset = options.preset ?? (options.visibility === "public" ? "public_chat" : "private_chat")
+  const isPublic = preset === "public_chat"
+  const invited = options.invite ?? []
   const put = (type: string, content: Json, stateKey = "") =>
     append(world, room, { type, sender: creator, stateKey, content }, now)
 
@@ -102,7 +129,6 @@ export const createRoom = (world: World, creator: string, options: CreateRoom, n
       ...(options.is_direct === true ? { more: { is_direct: true } } : {})
     }, now)
   }
-  return room
 }
 
 /** State that the new room takes over from the old one. */

@@ -1,6 +1,8 @@
 /** What `/sync` says (Client-Server API, "Syncing"), computed at one instant from the world. */
 import * as Schema from "effect/Schema"
-import { drainInbox, keyCounts, usersWithNewKeys } from "./Keys.ts"
+import { deviceLists } from "./DeviceLists.ts"
+import { ephemeralAfter } from "./Ephemeral.ts"
+import { drainInbox, keyCounts } from "./Keys.ts"
 import {
   type Device,
   type Json,
@@ -85,7 +87,7 @@ export const sync = (world: World, user: User, device: Device, options: SyncOpti
   const since = options.since
   const accountData = entriesAfter(user.accountData, options.fullState ? undefined : since, options.filter.account_data)
   const toDevice = drainInbox(device, since)
-  const changedKeys = since === undefined ? [] : usersWithNewKeys(world, user, since)
+  const lists = since === undefined ? { changed: [], left: [] } : deviceLists(world, user, since)
   const rooms = {
     ...(isEmpty(join) ? {} : { join }),
     ...(isEmpty(invite) ? {} : { invite }),
@@ -93,14 +95,15 @@ export const sync = (world: World, user: User, device: Device, options: SyncOpti
     ...(isEmpty(leave) ? {} : { leave })
   }
   return {
-    empty: isEmpty(rooms) && accountData.length === 0 && toDevice.length === 0 && changedKeys.length === 0,
+    empty: isEmpty(rooms) && accountData.length === 0 && toDevice.length === 0 && lists.changed.length === 0 &&
+      lists.left.length === 0,
     body: {
       next_batch: syncToken(world, world.position),
       ...(isEmpty(rooms) ? {} : { rooms }),
       account_data: { events: accountData },
       presence: { events: [] },
       to_device: { events: toDevice },
-      device_lists: { changed: changedKeys, left: [] },
+      device_lists: lists,
       ...keyCounts(device)
     }
   }
@@ -123,7 +126,8 @@ const candidates = ({ options, user }: View): Iterable<string> => {
 }
 
 const joinedSection = (view: View, room: Room): Json | undefined => {
-  const { options, user, world } = view
+  const { now, options, user, world } = view
+  const acceptEphemeral = accepts(options.filter.room?.ephemeral ?? {})
   // Who was away in between sees the room as a new one: the earlier sync cannot have told everything up to the join.
   const since = options.since !== undefined && stayedSince(room, user.userId, options.since) ? options.since : undefined
   const span = { after: since ?? 0, upTo: world.position }
@@ -131,9 +135,11 @@ const joinedSection = (view: View, room: Room): Json | undefined => {
   const accountData = entriesAfter(
     room.accountData.get(user.userId),
     options.fullState ? undefined : since,
-    options.filter.room?.account_data
+    options.filter.room?.account_data,
+    room.roomId
   )
-  const ephemeral = ephemeralAfter(view, room, since)
+  const ephemeral = ephemeralAfter(room, user, since, now)
+    .filter(({ type }) => acceptEphemeral({ type: String(type), roomId: room.roomId }))
   const quiet = parts.events === 0 && accountData.length === 0 && ephemeral.length === 0
   if (quiet && since !== undefined && !options.fullState) return undefined
   return {
@@ -237,30 +243,13 @@ const inviteState = (room: Room, own: StoredEvent): Array<Json> => {
 const entriesAfter = (
   entries: ReadonlyMap<string, { readonly position: number; readonly value: Json }> | undefined,
   since: number | undefined,
-  filter: EventFilter = {}
+  filter: EventFilter = {},
+  roomId?: string
 ): Array<Json> => {
   const accept = accepts(filter)
   return [...entries ?? []].flatMap(([type, { position, value }]) =>
-    position > (since ?? 0) && accept({ type }) ? [{ type, content: value }] : []
+    position > (since ?? 0) && accept({ type, roomId }) ? [{ type, content: value }] : []
   )
-}
-
-const ephemeralAfter = ({ now, options, user }: View, room: Room, since: number | undefined): Array<Json> => {
-  const events: Array<Json> = []
-  if (room.typing.position > (since ?? 0)) {
-    const typing = [...room.typing.value].flatMap(([userId, until]) => until > now ? [userId] : [])
-    if (typing.length > 0 || since !== undefined) events.push({ type: "m.typing", content: { user_ids: typing } })
-  }
-  const receipts: Record<string, Record<string, Record<string, Json>>> = {}
-  for (const { position, value } of room.receipts.values()) {
-    const hidden = value.type === "m.read.private" && value.userId !== user.userId
-    if (position <= (since ?? 0) || hidden) continue
-    const ofType = (receipts[value.eventId] ??= {})[value.type] ??= {}
-    ofType[value.userId] = { ts: value.at, ...(value.threadId === undefined ? {} : { thread_id: value.threadId }) }
-  }
-  if (!isEmpty(receipts)) events.push({ type: "m.receipt", content: receipts })
-  const accept = accepts(options.filter.room?.ephemeral ?? {})
-  return events.filter((event) => typeof event["type"] === "string" && accept({ type: event["type"] }))
 }
 
 /** The first five others of a room, after whom a nameless one is called. */

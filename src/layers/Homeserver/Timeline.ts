@@ -69,14 +69,19 @@ export type EventFilter = typeof EventFilter.Type
 const matches = (pattern: string, type: string): boolean =>
   pattern === type || (pattern.endsWith("*") && type.startsWith(pattern.slice(0, -1)))
 
-export const accepts =
-  (filter: EventFilter) =>
-  (event: { readonly type: string; readonly sender?: string; readonly content?: Json }): boolean =>
-    filter.types?.some((pattern) => matches(pattern, event.type)) !== false &&
-    filter.not_types?.some((pattern) => matches(pattern, event.type)) !== true &&
-    (event.sender === undefined ||
-      (filter.senders?.includes(event.sender) !== false && filter.not_senders?.includes(event.sender) !== true)) &&
-    (filter.contains_url === undefined || filter.contains_url === (typeof event.content?.["url"] === "string"))
+export const accepts = (filter: EventFilter) =>
+(event: {
+  readonly type: string
+  readonly sender?: string
+  readonly content?: Json
+  readonly roomId?: string | undefined
+}): boolean =>
+  (event.roomId === undefined || acceptsRoom(filter, event.roomId)) &&
+  filter.types?.some((pattern) => matches(pattern, event.type)) !== false &&
+  filter.not_types?.some((pattern) => matches(pattern, event.type)) !== true &&
+  (event.sender === undefined ||
+    (filter.senders?.includes(event.sender) !== false && filter.not_senders?.includes(event.sender) !== true)) &&
+  (filter.contains_url === undefined || filter.contains_url === (typeof event.content?.["url"] === "string"))
 
 export const acceptsRoom = (filter: Pick<EventFilter, "rooms" | "not_rooms">, roomId: string): boolean =>
   filter.rooms?.includes(roomId) !== false && filter.not_rooms?.includes(roomId) !== true

@@ -121,6 +121,20 @@ describe("signing in", () => {
     }).pipe(Effect.provide(world)))
 })
 
+describe("presence", () => {
+  it.effect("is what the user said last, and nobody else says it", () =>
+    Effect.gen(function*() {
+      const homeserver = yield* Homeserver
+      const [alice, bot] = [yield* homeserver.as("alice"), yield* homeserver.as("bot")]
+      const path = `/_matrix/client/v3/presence/${alice.userId}/status`
+      assert.deepStrictEqual(yield* bot.request("GET", path), { presence: "offline" })
+      yield* alice.request("PUT", path, { presence: "unavailable", status_msg: "tea" })
+      assert.deepStrictEqual(yield* bot.request("GET", path), { presence: "unavailable", status_msg: "tea" })
+      assert.strictEqual((yield* Effect.flip(bot.request("PUT", path, { presence: "online" }))).errcode, "M_FORBIDDEN")
+      assert.strictEqual((yield* Effect.flip(alice.request("PUT", path, { presence: "asleep" }))).status, 400)
+    }).pipe(Effect.provide(world)))
+})
+
 describe("tokens", () => {
   it.effect("expire softly when they came with a refresh token, which brings the next pair", () =>
     Effect.gen(function*() {

@@ -23,6 +23,11 @@ const together = Effect.fnUntraced(function*(alice: Person, bot: Person) {
   return room
 })
 
+const type = (person: Person, room: string, timeout: number) =>
+  person.request("PUT", `/_matrix/client/v3/rooms/${room}/typing/${person.userId}`, { typing: timeout > 0, timeout })
+const typing = (body: unknown, room: string) =>
+  list(body, "rooms", "join", room, "ephemeral", "events").map((event) => dig(event, "content", "user_ids"))
+
 describe("a first sync", () => {
   it.effect("gives ten events a room by default, says that there are more, and the state that goes before them", () =>
     Effect.gen(function*() {
@@ -241,6 +246,22 @@ describe("a later sync", () => {
       assert.strictEqual((yield* Effect.flip(sync(bot, { filter: "77" }))).errcode, "M_INVALID_PARAM")
     }).pipe(Effect.provide(Homeserver.layer())))
 
+  it.effect("keeps to the rooms of a filter for what passes and for account data", () =>
+    Effect.gen(function*() {
+      const { alice, bot } = yield* people
+      const [one, two] = [yield* together(alice, bot), yield* together(alice, bot)]
+      const since = yield* now(bot)
+      for (const room of [one, two]) {
+        yield* type(alice, room, 5000)
+        yield* bot.setRoomAccountData(room, "dev.homing.chat", { private: true })
+      }
+      const filter = JSON.stringify({ room: { ephemeral: { rooms: [one] }, account_data: { not_rooms: [one] } } })
+      const body = yield* sync(bot, { since, filter })
+      const parts = (room: string) =>
+        ["ephemeral", "account_data"].map((part) => types(list(body, "rooms", "join", room, part, "events")))
+      assert.deepStrictEqual([parts(one), parts(two)], [[["m.typing"], []], [[], ["dev.homing.chat"]]])
+    }).pipe(Effect.provide(Homeserver.layer())))
+
   it.effect("refuses a position that it does not know", () =>
     Effect.gen(function*() {
       const { bot, homeserver } = yield* people
@@ -286,6 +307,43 @@ describe("a long poll", () => {
       yield* TestClock.adjust("1 millis")
       const body = yield* Fiber.join(poll)
       assert.deepStrictEqual([dig(body, "next_batch"), dig(body, "rooms")], [since, undefined])
+    }).pipe(Effect.provide(Homeserver.layer())))
+
+  it.effect("ends when somebody has stopped typing without a word, and says so once", () =>
+    Effect.gen(function*() {
+      const { alice, bot } = yield* people
+      const room = yield* together(alice, bot)
+      const start = yield* now(bot)
+      yield* type(alice, room, 5000)
+      const begun = yield* sync(bot, { since: start })
+      assert.deepStrictEqual(typing(begun, room), [[alice.userId]])
+      const since = text(begun, "next_batch")
+      const poll = yield* Effect.forkChild(sync(bot, { since, timeout: "30000" }))
+      yield* TestClock.adjust("4999 millis")
+      assert.strictEqual(poll.pollUnsafe(), undefined)
+      yield* TestClock.adjust("1 millis")
+      const ended = yield* Fiber.join(poll)
+      assert.deepStrictEqual(typing(ended, room), [[]])
+      yield* type(alice, room, 0)
+      const rest = yield* Effect.forkChild(sync(bot, { since: text(ended, "next_batch"), timeout: "30000" }))
+      yield* TestClock.adjust("29 seconds")
+      assert.strictEqual(rest.pollUnsafe(), undefined)
+      yield* Fiber.interrupt(rest)
+    }).pipe(Effect.provide(Homeserver.layer())))
+
+  it.effect("ends when somebody who types leaves, and lasts an hour at most", () =>
+    Effect.gen(function*() {
+      const { alice, bot } = yield* people
+      const room = yield* together(alice, bot)
+      yield* type(alice, room, 100_000)
+      const left = yield* now(bot)
+      yield* alice.leave(room)
+      assert.deepStrictEqual(typing(yield* sync(bot, { since: left }), room), [[]])
+      const poll = yield* Effect.forkChild(sync(bot, { since: yield* now(bot), timeout: "1e300" }))
+      yield* TestClock.adjust("59 minutes")
+      assert.strictEqual(poll.pollUnsafe(), undefined)
+      yield* TestClock.adjust("1 minutes")
+      yield* Fiber.join(poll)
     }).pipe(Effect.provide(Homeserver.layer())))
 
   it.effect("sleeps through what is none of its user's business", () =>

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { bearerOf, endDevice, setPassword, signOutUser } from "../Accounts.ts"
 import type { Device, Json } from "../Model.ts"
 import { pushRulesOf } from "../PushRules.ts"
-import { missingParam, notFound } from "../Refusal.ts"
+import { forbidden, missingParam, notFound } from "../Refusal.ts"
 import { at, type Call, route, routeBody } from "../Router.ts"
 import { Auth, confirm } from "./Confirmation.ts"
 
@@ -27,6 +27,11 @@ const deleteDevices = (call: Call, deviceIds: ReadonlyArray<string>, auth: typeo
   return {}
 }
 
+const Presence = Schema.Struct({
+  presence: Schema.Literals(["online", "offline", "unavailable"]),
+  status_msg: Schema.optional(Schema.String)
+})
+
 const NewPassword = Schema.Struct({
   auth: Auth,
   new_password: Schema.optional(Schema.String),
@@ -44,6 +49,7 @@ const changePassword = (call: Call, body: typeof NewPassword.Type): Json => {
 }
 
 const device = "/_matrix/client/v3/devices/{name}"
+const presence = "/_matrix/client/v3/presence/{userId}/status"
 const rules = "/_matrix/client/v3/pushrules"
 
 export const accountRoutes = [
@@ -83,6 +89,14 @@ export const accountRoutes = [
   route("GET", "/_matrix/client/v3/notifications", () => ({ notifications: [] })),
   route("GET", `${rules}/`, ({ user }) => ({ global: pushRulesOf(user) })),
   route("GET", `${rules}/global/`, ({ user }) => pushRulesOf(user)),
-  route("PUT", "/_matrix/client/v3/presence/{userId}/status", () => ({})),
-  route("GET", "/_matrix/client/v3/presence/{userId}/status", () => ({ presence: "online" }))
+  routeBody("PUT", presence, Presence, (call, body) => {
+    if (at(call).user !== call.user.userId) throw forbidden("Cannot set the presence of somebody else")
+    call.user.presence = body
+    return {}
+  }),
+  route("GET", presence, (call) => {
+    const user = call.world.users.get(at(call).user)
+    if (user === undefined) throw notFound("There is no presence of this user")
+    return { ...(user.presence ?? { presence: "offline" }) }
+  })
 ]

@@ -1,11 +1,12 @@
 /** Messages: sending and redacting them, reading them back, and what is shown beside them. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { setReceipt, setTyping } from "../Ephemeral.ts"
 import { announce, type Json, positionOfToken, type Room, type StoredEvent, timelineToken } from "../Model.ts"
 import { badParam, forbidden, notFound } from "../Refusal.ts"
 import { horizonOf, redact, requireJoined, roomOf, send, stateAt, stateEvent } from "../Rooms.ts"
 import { at, type Call, route, routeBody } from "../Router.ts"
-import { clientEvent, EventFilter, newest, oldest, pageSize } from "../Timeline.ts"
+import { accepts, clientEvent, EventFilter, newest, oldest, pageSize } from "../Timeline.ts"
 
 const Content = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -88,9 +89,14 @@ const context = (call: Call): Json => {
   const { device, now } = call
   const { horizon, room } = visible(call)
   const event = visibleEvent(call)
+  const filter = filterOf(call.request.query["filter"])
   const half = Math.floor(limitOf(call) / 2)
-  const before = newest(room, { after: 0, upTo: event.position - 1 }, {}, half).events
-  const after = oldest(room, { after: event.position, upTo: horizon }, {}, half).events
+  const before = newest(room, { after: 0, upTo: event.position - 1 }, filter, half).events
+  const after = oldest(room, { after: event.position, upTo: horizon }, filter, half).events
+  const state = stateAt(room, (after.at(-1) ?? event).position).filter(accepts(filter))
+  const senders = new Set([...before, event, ...after].map(({ sender }) => sender))
+  const isWanted = ({ stateKey = "", type }: StoredEvent) =>
+    filter.lazy_load_members !== true || type !== "m.room.member" || senders.has(stateKey)
   const render = (shown: StoredEvent) => clientEvent(shown, device, now)
   return {
     event: render(event),
@@ -98,29 +104,26 @@ const context = (call: Call): Json => {
     events_after: after.map(render),
     start: timelineToken((before[0] ?? event).position - 1),
     end: timelineToken((after.at(-1) ?? event).position),
-    state: stateAt(room, (after.at(-1) ?? event).position).map(render)
+    state: state.filter(isWanted).map(render)
   }
 }
 
 const Typing = Schema.Struct({ typing: Schema.Boolean, timeout: Schema.optional(Schema.Number) })
 
-const setTyping = (call: Call, body: typeof Typing.Type): Json => {
+const typing = (call: Call, body: typeof Typing.Type): Json => {
   const { now, user, world } = call
+  if (at(call).user !== user.userId) throw forbidden("Cannot set another user's typing state")
   const room = roomOf(world, at(call).room)
   requireJoined(room, user.userId)
-  const typing = new Map([...room.typing.value].filter(([userId, until]) => until > now && userId !== user.userId))
-  if (body.typing) typing.set(user.userId, now + (body.timeout ?? 30_000))
-  room.typing = { position: ++world.position, value: typing }
-  for (const userId of room.joined) announce(world, room, userId)
+  setTyping(world, room, user, body.typing ? body.timeout ?? 30_000 : 0, now)
   return {}
 }
 
-const setReceipt = (call: Call, room: Room, type: string, eventId: string, threadId: string | undefined): void => {
-  const { now, user, world } = call
-  requireJoined(room, user.userId)
-  const value = { userId: user.userId, eventId, type, threadId, at: now }
-  room.receipts.set(`${user.userId} ${type} ${threadId ?? ""}`, { position: ++world.position, value })
-  for (const userId of type === "m.read.private" ? [user.userId] : room.joined) announce(world, room, userId)
+const receipt = (call: Call, room: Room, type: string, eventId: string, threadId?: string): void => {
+  requireJoined(room, call.user.userId)
+  if (type !== "m.fully_read") setReceipt(call.world, room, call.user, { type, eventId, threadId }, call.now)
+  else if (threadId === undefined) setRoomAccountData(call, room, type, { event_id: eventId })
+  else throw badParam("M_INVALID_PARAM", "m.fully_read is of no thread")
 }
 
 const setRoomAccountData = (call: Call, room: Room, type: string, value: Json): void => {
@@ -140,12 +143,9 @@ const ReadMarkers = Schema.Struct({
 const setReadMarkers = (call: Call, body: typeof ReadMarkers.Type): Json => {
   const room = roomOf(call.world, at(call).room)
   requireJoined(room, call.user.userId)
-  if (body["m.fully_read"] !== undefined) {
-    setRoomAccountData(call, room, "m.fully_read", { event_id: body["m.fully_read"] })
-  }
-  for (const type of ["m.read", "m.read.private"] as const) {
+  for (const type of ["m.fully_read", "m.read", "m.read.private"] as const) {
     const eventId = body[type]
-    if (eventId !== undefined) setReceipt(call, room, type, eventId, undefined)
+    if (eventId !== undefined) receipt(call, room, type, eventId)
   }
   return {}
 }
@@ -185,13 +185,13 @@ export const eventRoutes = [
   route("GET", `${rooms}/event/{eventId}`, (call) => clientEvent(visibleEvent(call), call.device, call.now)),
   route("GET", `${rooms}/context/{eventId}`, context),
   route("GET", `${rooms}/messages`, messages),
-  routeBody("PUT", `${rooms}/typing/{userId}`, Typing, setTyping),
+  routeBody("PUT", `${rooms}/typing/{userId}`, Typing, typing),
   routeBody(
     "POST",
     `${rooms}/receipt/{type}/{eventId}`,
     Schema.Struct({ thread_id: Schema.optional(Schema.String) }),
     (call, body) => {
-      setReceipt(call, roomOf(call.world, at(call).room), at(call).type, at(call).event, body.thread_id)
+      receipt(call, roomOf(call.world, at(call).room), at(call).type, at(call).event, body.thread_id)
       return {}
     }
   ),

@@ -1,7 +1,8 @@
 /** Device keys, cross-signing and to-device messages. */
 import * as Schema from "effect/Schema"
 import { queryCrossSigning, uploadCrossSigning, uploadSignatures } from "../CrossSigning.ts"
-import { claimKeys, queryDevices, sendToDevice, uploadKeys, usersWithNewKeys } from "../Keys.ts"
+import { deviceLists } from "../DeviceLists.ts"
+import { claimKeys, queryDevices, sendToDevice, uploadKeys } from "../Keys.ts"
 import { positionOfSyncToken } from "../Model.ts"
 import { missingParam } from "../Refusal.ts"
 import { at, route, routeBody } from "../Router.ts"
@@ -71,6 +72,6 @@ export const keyRoutes = [
   ),
   route("GET", "/_matrix/client/v3/keys/changes", ({ request: { query }, user, world }) => {
     if (query["from"] === undefined) throw missingParam("from is needed")
-    return { changed: usersWithNewKeys(world, user, positionOfSyncToken(world, query["from"])), left: [] }
+    return { ...deviceLists(world, user, positionOfSyncToken(world, query["from"])) }
   })
 ]

@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { endTyping, nextTypingEnd } from "../Ephemeral.ts"
 import { type Json, positionOfSyncToken, type User, wake } from "../Model.ts"
 import { badParam, notFound, type Refusal } from "../Refusal.ts"
 import { at, type Call, route, routeBody, routeEffect, type Visit } from "../Router.ts"
@@ -38,8 +39,9 @@ interface Look {
 }
 
 /** Looks once: an answer, or undefined when there is nothing worth one and the poll may wait. */
-const look = (waiting: boolean) => (call: Call): Look => {
-  const { device, now, user, world } = call
+const look = (now: number, waiting: boolean) => (call: Call): Look => {
+  const { device, user, world } = call
+  endTyping(world, now)
   const options = optionsOf(call)
   const { body, empty } = sync(world, user, device, options, now)
   const wait = waiting && empty && options.since !== undefined && !options.fullState
@@ -55,17 +57,24 @@ const changed = (user: User, changes: number): Effect.Effect<void> =>
     return Effect.sync(() => void user.waiters.delete(waiter))
   })
 
+/** Milliseconds. A timer takes no more than 2^31 of them. */
+const longestPoll = 3_600_000
+
 const longPoll = Effect.fn("Homeserver.sync")(function*(
   attempt: <A>(rule: (call: Call) => A) => Effect.Effect<A, Refusal>,
-  { request }: Visit
+  { now: begun, request, world }: Visit
 ) {
-  const timeout = Math.max(0, Number(request.query["timeout"] ?? "0") || 0)
-  const end = (yield* Clock.currentTimeMillis) + timeout
+  const timeout = Math.min(Math.max(0, Number(request.query["timeout"] ?? "0") || 0), longestPoll)
+  // A fault may have set the clock of this request wrong: it goes on from there.
+  const skew = begun - (yield* Clock.currentTimeMillis)
   while (true) {
-    const left = end - (yield* Clock.currentTimeMillis)
-    const seen = yield* attempt(look(left > 0))
+    const now = (yield* Clock.currentTimeMillis) + skew
+    const left = begun + timeout - now
+    const seen = yield* attempt(look(now, left > 0))
     if (seen.answer !== undefined) return seen.answer
-    yield* changed(seen.user, seen.changes).pipe(Effect.timeoutOption(left))
+    // Nobody else tells that a typing notice has run out.
+    const patience = Math.min(left, Math.max(0, nextTypingEnd(world) - now))
+    yield* changed(seen.user, seen.changes).pipe(Effect.timeoutOption(patience))
   }
 })
 
