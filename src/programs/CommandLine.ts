@@ -63,29 +63,39 @@ const run = Command.make("run", settingFlags, (flags) => Effect.flatMap(readConf
   Command.withExamples([{ command: "homing run --log-format json", description: "As in a container" }])
 )
 
+const sandboxPort = Flag.Int("port").pipe(
+  Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port from 1 to 65535"),
+  Flag.withMetavar("port"),
+  Flag.withDescription("Port of the sandbox's homeserver on loopback (any free one)"),
+  Flag.optional
+)
+
 const sandbox = Command.make("sandbox", {
-  port: Flag.Int("port").pipe(
-    Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port from 1 to 65535"),
-    Flag.withMetavar("port"),
-    Flag.withDescription("Port of the homeserver on loopback (any free one)"),
-    Flag.withDefault(0)
-  ),
+  port: sandboxPort,
   dataDir: Flag.String("data-dir").pipe(
     Flag.withMetavar("path"),
     Flag.withDescription("Directory that keeps everything for the next time (nothing is kept)"),
     Flag.optional
   )
-}, ({ dataDir, port }) => runSandbox({ port, dataDir: Option.getOrUndefined(dataDir) })).pipe(
-  Command.withDescription("Try everything on this machine: a homeserver, the bot and a chat, with nothing to set up")
-)
+}, ({ dataDir, port }) => runSandbox({ port: Option.getOrUndefined(port), dataDir: Option.getOrUndefined(dataDir) }))
+  .pipe(
+    Command.withDescription("Try everything on this machine: a homeserver, the bot and a chat, with nothing to set up")
+  )
 
 const start = Command.make(
   "start",
-  settingFlags,
-  Effect.fnUntraced(function*(flags) {
-    const report = yield* readConfig(given(flags))
-    if (namesHomeserver(report)) return yield* runWith(report)
-    return yield* runSandbox({ dataDir: given(flags)["data-dir"] })
+  { settings: settingFlags, port: sandboxPort },
+  Effect.fnUntraced(function*({ port, settings }) {
+    const flags = given(settings)
+    const report = yield* readConfig(flags)
+    if (!namesHomeserver(report)) {
+      return yield* runSandbox({ port: Option.getOrUndefined(port), dataDir: flags["data-dir"] })
+    }
+    if (Option.isNone(port)) return yield* runWith(report)
+    return yield* new WrongUsage({
+      command: "homing start",
+      problems: ["--port is the sandbox's, and a homeserver is configured: leave it out, or run \"homing sandbox\"."]
+    })
   })
 ).pipe(Command.withDescription("run when a homeserver is configured, else sandbox"))
 

@@ -27,7 +27,7 @@ const botId = `@homing:${serverName}`
 
 export interface SandboxOptions {
   /** Of the homeserver, on loopback. Any free one by default. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** Where everything is kept from one run to the next; nowhere by default. */
   readonly dataDir?: string | undefined
   /** How long a line waits for its answer; 10 seconds by default. */

@@ -2,14 +2,22 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
+import { createServer } from "node:net"
 import { join } from "node:path"
 import { flagName, settingKeys, settingsTable } from "../../src/layers/AppConfig/SettingsTable.ts"
 import { namesHomeserver, version } from "../../src/programs/CommandLine.ts"
 import { configIn, scratchDirectory } from "../layers/AppConfig/Scratch.ts"
-import { homing } from "../Spawn.ts"
+import { homing, spawnScript } from "../Spawn.ts"
 
 /** Processes are slow to start on a machine that is busy with other tests. */
 const slow = 60_000
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
+})
 
 layer(NodeServices.layer)("the command line", (it) => {
   it.effect("prints help without a command, and exits 0", () =>
@@ -112,6 +120,36 @@ layer(NodeServices.layer)("the command line", (it) => {
         assert.match(stderr, /^homing: The configuration has a problem:\n {2}homeserver_url: /)
       }
     }), slow)
+
+  it.effect(
+    "gives the sandbox the port that start was given, and refuses it where there is no sandbox",
+    () =>
+      Effect.gen(function*() {
+        const cwd = yield* scratchDirectory()
+        const wrong = yield* homing(["start", "--port", "70000"], { cwd })
+        assert.strictEqual(wrong.code, 64)
+        assert.include(wrong.stderr, "a port from 1 to 65535")
+        const configured = yield* homing(["start", "--port", "18999"], {
+          cwd,
+          env: { HOMING_HOMESERVER_URL: "https://example.org" }
+        })
+        assert.deepInclude(configured, { code: 64, stdout: "" })
+        assert.match(configured.stderr, /^homing: --port is the sandbox's, and a homeserver is configured/)
+        const port = yield* freePort
+        const { ended, printed, process: sandbox } = yield* spawnScript("bin/homing.mjs", [
+          "start",
+          "--port",
+          `${port}`
+        ], {
+          cwd,
+          env: { TMPDIR: cwd }
+        })
+        yield* printed(`http://127.0.0.1:${port}\n`)
+        sandbox.kill("SIGTERM")
+        yield* ended
+      }),
+    slow
+  )
 
   it.effect(
     "starts the bot when any source names a homeserver, and the sandbox otherwise",

@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schedule } from "effect"
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { dirname, join } from "node:path"
 import { PassThrough } from "node:stream"
@@ -99,22 +99,27 @@ describe("the sandbox", () => {
       assert.deepStrictEqual(talk, [
         "  · the bot is there after a while",
         greeting,
+        "you: /new Garden",
         "  · you make the room Garden and invite the bot",
         greeting,
         "you: one",
         "bot: one",
+        "you: /restart",
         "  · the bot is asked to stop, and is started again on the same data",
         "  · the bot is back after a while: 2 rooms, 2 chats unchanged",
         "you: two",
         "bot: two",
+        "you: /kill",
         "  · the bot is killed (kill -9), and is started again on the same data",
         "  · the bot is back after a while: 2 rooms, 2 chats unchanged",
         "you: three",
         "bot: three",
-        "  · the bot is killed, its databases are deleted, and it is started again",
+        "you: /lose-database",
+        "  · the bot is killed, homing.db and crypto.db are deleted (recovery.key stays), and it is started again",
         "  · the bot is back after a while: 2 rooms, 2 chats restored",
         "you: four",
-        "bot: four"
+        "bot: four",
+        "you: /quit"
       ])
       assert.strictEqual(new Set(botsOf(session)).size, 4)
       assert.deepStrictEqual(botsOf(session).filter(isAlive), [])
@@ -125,23 +130,30 @@ describe("the sandbox", () => {
       const { talk } = yield* play(
         "/new\n/rooms\n/room 1\n!rename Kitchen\n/rooms\n/rooms 7\n!chats\n/rom\n/nonsense\n"
       )
-      assert.deepStrictEqual(talk.slice(2, 14), [
+      assert.deepStrictEqual(talk.slice(2, 19), [
+        "you: /new",
         "  · you make the room Room 2 and invite the bot",
         greeting,
+        "you: /rooms",
         "  1  Sandbox",
         "* 2  Room 2",
+        "you: /room 1",
         "  · you are in Sandbox",
         "you: !rename Kitchen",
         "bot: This chat is now called `Kitchen`.",
+        "you: /rooms",
         "* 1  Sandbox",
         "  2  Room 2",
+        "you: /rooms 7",
         "  · there is no room 7; /rooms lists them",
         "you: !chats",
         "bot: Your chats:"
       ])
-      assert.match(talk.slice(14, 16).toSorted().join("\n"), /- `Kitchen`.*\n.*- `Room 2`/)
-      assert.deepStrictEqual(talk.slice(16), [
+      assert.match(talk.slice(19, 21).toSorted().join("\n"), /- `Kitchen`.*\n.*- `Room 2`/)
+      assert.deepStrictEqual(talk.slice(21), [
+        "you: /rom",
         "  · there is no command /rom. Did you mean /room? /help lists them all.",
+        "you: /nonsense",
         "  · there is no command /nonsense. /help lists them all."
       ])
     }), slow)
@@ -154,6 +166,7 @@ describe("the sandbox", () => {
       assert.deepStrictEqual(talk.slice(talk.indexOf("* 1  Sandbox")), [
         "* 1  Sandbox",
         "  2  Garden",
+        "you: /room 2",
         "  · you are in Garden",
         "you: how do you do?",
         "bot: how do you do?"
@@ -168,8 +181,10 @@ describe("the sandbox", () => {
       assert.deepStrictEqual(again.talk, [
         "  · the bot is there after a while: 2 rooms, 2 chats unchanged",
         "  · you are in Sandbox again; /rooms lists all that there are",
+        "you: /rooms",
         "* 1  Sandbox",
         "  2  Garden",
+        "you: /room 2",
         "  · you are in Garden",
         "you: two",
         "bot: two"
@@ -291,6 +306,7 @@ describe("homing sandbox", () => {
       assert.deepStrictEqual(talkOf(stdout).slice(2), [
         "you: hello",
         "bot: hello",
+        "you: /kill",
         "  · the bot is killed (kill -9), and is started again on the same data",
         "  · the bot is back after a while: 1 room, 1 chat unchanged",
         "you: again",
@@ -318,6 +334,32 @@ describe("homing sandbox", () => {
         if (signal !== "SIGKILL") assert.deepStrictEqual(readdirSync(cwd), [])
       }).pipe(Effect.provide(NodeServices.layer)), slow)
   }
+
+  it.live(
+    "loses the bot's databases and not the key with which its next device is verified",
+    () =>
+      Effect.gen(function*() {
+        const cwd = yield* scratchDirectory()
+        const { ended, printed, process: sandbox } = yield* spawnScript("bin/homing.mjs", [
+          "sandbox",
+          "--data-dir",
+          "kept"
+        ], {
+          cwd
+        })
+        const recoveryKey = yield* Effect.try(() => readFileSync(join(cwd, "kept/bot/recovery.key"), "utf8")).pipe(
+          Effect.retry(Schedule.spaced("20 millis"))
+        )
+        yield* printed("bot: Hello")
+        sandbox.stdin?.write("/lose-database\n")
+        yield* printed("1 room, 1 chat restored")
+        assert.strictEqual(readFileSync(join(cwd, "kept/bot/recovery.key"), "utf8"), recoveryKey)
+        sandbox.stdin?.end("again\n")
+        const { code, stdout } = yield* ended
+        assert.deepStrictEqual([code, stdout.includes("warns")], [0, false])
+      }).pipe(Effect.provide(NodeServices.layer)),
+    slow
+  )
 
   it.live("leaves neither a bot nor a directory behind when it crashes", () =>
     Effect.gen(function*() {

@@ -65,6 +65,15 @@ describe("the terminal of the sandbox", () => {
       })
     ))
 
+  it.live("breaks what it prints as well, and goes on below where a column begins", () =>
+    atTerminal(({ screen }) =>
+      Effect.gen(function*() {
+        const terminal = yield* Terminal
+        yield* terminal.print("/a     does one thing and more\n/b     another", 7)
+        assert.deepStrictEqual(screen.lines, ["/a     does one", "       thing and", "       more", "/b     another"])
+      })
+    ))
+
   it("shows as much of a room's title before the line as leaves room to type", () => {
     assert.strictEqual(promptTitle("Garden"), "Garden")
     assert.strictEqual(promptTitle("A very long title of a room that goes on"), "A very long title of a…")

@@ -51,6 +51,12 @@ export class BotProcess extends Context.Service<BotProcess, {
 export const logFile = (directory: string): string => join(directory, "bot.log")
 const dataDirectory = (directory: string): string => join(directory, "bot")
 
+/**
+ * What a lost disk would take. `recovery.key` stays, as it would with whoever wrote it down: without it no new device of the account could be
+ * verified, and the sandbox has nobody who could help.
+ */
+const databaseFiles = ["homing.db", "crypto.db"].flatMap((name) => [name, `${name}-wal`, `${name}-shm`])
+
 /** An end by asking may take this long, then it is made. Shorter than what this process itself is given. */
 const patience = "4 seconds"
 
@@ -130,7 +136,10 @@ const make = Effect.fnUntraced(function*(options: BotOptions) {
   })
   yield* Effect.addFinalizer(() => end("SIGTERM"))
 
-  const forget = fs.remove(dataDirectory(options.directory), { recursive: true, force: true }).pipe(
+  const forget = Effect.forEach(
+    databaseFiles,
+    (name) => fs.remove(join(dataDirectory(options.directory), name), { force: true })
+  ).pipe(
     Effect.mapError((error) => new NoPlace({ detail: error.message, advice: "The bot's databases are still there." }))
   )
 

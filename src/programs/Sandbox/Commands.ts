@@ -25,7 +25,7 @@ const restart = (how: Restart) =>
       how.signal === "SIGTERM"
         ? "the bot is asked to stop, and is started again on the same data"
         : how.loseDatabase === true
-        ? "the bot is killed, its databases are deleted, and it is started again"
+        ? "the bot is killed, homing.db and crypto.db are deleted (recovery.key stays), and it is started again"
         : "the bot is killed (kill -9), and is started again on the same data"
     )
     yield* (yield* BotProcess).restart(how)
@@ -36,7 +36,7 @@ const commands: Readonly<Record<string, SandboxCommand>> = {
   help: {
     usage: "",
     summary: "Lists these commands",
-    run: () => Effect.as(Effect.flatMap(Terminal, ({ print }) => print(helpText)), "done")
+    run: () => Effect.as(Effect.flatMap(Terminal, ({ print }) => print(helpText, 20)), "done")
   },
   restart: {
     usage: "",
@@ -50,7 +50,7 @@ const commands: Readonly<Record<string, SandboxCommand>> = {
   },
   "lose-database": {
     usage: "",
-    summary: "Kills it and deletes its databases: its chats come back from the rooms",
+    summary: "Kills it and deletes its databases, not recovery.key: its chats come back from the rooms",
     run: () => restart({ signal: "SIGKILL", loseDatabase: true })
   },
   new: {
@@ -76,7 +76,8 @@ const rooms = Effect.fnUntraced(function*(argument: string): Effect.fn.Return<Ou
     yield* terminal.print(
       all.map(({ bot, current, title }, index) =>
         `${current ? "*" : " "} ${index + 1}  ${title}${bot === "join" ? "" : `  (the bot is not here: ${bot})`}`
-      ).join("\n")
+      ).join("\n"),
+      5
     )
     return "done"
   }
@@ -95,19 +96,24 @@ const helpText = [
   ...Object.entries(commands).map(([name, { summary, usage }]) => `  ${`/${name} ${usage}`.padEnd(18)}${summary}`),
   `  ${"//text".padEnd(18)}Says "/text" to the bot`,
   "",
-  "  Everything else goes to the bot; !help lists what it knows. What you write while",
-  "  it is away waits for it."
+  "  Everything else goes to the bot; !help lists what it knows. What you write",
+  "  while it is away waits for it.",
+  "",
+  "  npm start -- --data-dir DIRECTORY keeps the rooms for the next time."
 ].join("\n")
 
 /** Does what a line says: a command of the sandbox is carried out, all else is said in the current room. */
 export const handleLine = Effect.fn("Sandbox.handleLine")(function*(line: string) {
   const typed = /^\/([\p{L}-]+)(?:\s+(.*))?$/u.exec(line)
+  const terminal = yield* Terminal
   if (typed === null) return (yield* (yield* Talk).say(line.replace(/^\/\//, "/"))) ? "done" : "unanswered"
+  // Typed at a terminal it is on the screen already; a log of a script would not tell why the bot was killed.
+  if (!terminal.interactive) yield* terminal.said("you", line)
   const name = (typed[1] ?? "").toLowerCase()
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command !== undefined) return yield* command.run(typed[2]?.trim() ?? "")
   const meant = suggest(name, names)
-  yield* (yield* Terminal).note(
+  yield* terminal.note(
     `there is no command /${name}.${meant === undefined ? "" : ` Did you mean /${meant}?`} /help lists them all.`
   )
   return "done"

@@ -13,7 +13,11 @@ export class NoDoor extends Schema.TaggedError<NoDoor>()("NoDoor", { port: Schem
     if (this.port !== 0 && this.detail.includes("EACCES")) {
       return `Port ${this.port} is not yours to take. Give the sandbox a --port above 1023, or none: it takes any free one.`
     }
-    return `The sandbox needs the loopback network (127.0.0.1) of this machine, and cannot use it: ${this.detail}.`
+    const needs = "The sandbox needs the loopback network of this machine (127.0.0.1)"
+    return /ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|nothing gets through/.test(this.detail)
+      ? `${needs}, and it is down or shut. Bring it up ("ip link set lo up", by whoever may), or start the sandbox ` +
+        "outside of the container or network namespace that has none."
+      : `${needs}, and cannot use it: ${this.detail}.`
   }
 }
 

@@ -111,6 +111,7 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
 
   const happened = Effect.fnUntraced(function*(roomId: RoomId, event: RawEvent) {
     const room = learn(roomId, event)
+    if (event.type === "m.room.name" && roomId === current) yield* terminal.prompt(promptTitle(room.title))
     if (event.type !== "m.room.message" || ownLine(event)) return
     const who = event.sender === bot ? "bot" : event.sender === you.userId ? "you" : event.sender
     yield* terminal.said(

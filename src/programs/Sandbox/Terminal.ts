@@ -21,8 +21,8 @@ export class Terminal extends Context.Service<Terminal, {
   readonly lines: Stream.Stream<string>
   /** Ends when the person leaves, by Ctrl-C or Ctrl-D or with the whole terminal. A pipe only ends its lines. */
   readonly left: Effect.Effect<void>
-  /** Prints whole lines, above the line that is being typed. */
-  print(text: string): Effect.Effect<void>
+  /** Prints whole lines, above the line that is being typed. One that is too long goes on `hanging` columns from the left. */
+  print(text: string, hanging?: number): Effect.Effect<void>
   /** Prints what somebody said. */
   said(who: string, body: string): Effect.Effect<void>
   /** Prints something about what goes on. */
@@ -120,7 +120,7 @@ const make = Effect.fnUntraced(function*({ complete, input, interactive, output 
     interactive,
     lines: Stream.fromQueue(lines),
     left: Deferred.await(left),
-    print,
+    print: (text, hanging = 0) => print(text.split("\n").map((line) => inColumns(line, hanging, -hanging)).join("\n")),
     said: (who, body) => print(`${styled("cyan", `${who}:`)} ${inColumns(body, 5, who.length + 2 - 5)}`),
     note: (text) => print(styled("dim", `  · ${inColumns(text, 4)}`)),
     prompt: (title) =>

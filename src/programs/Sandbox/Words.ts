@@ -7,7 +7,9 @@ import { ReconciliationReport } from "../../domain/Reconciliation.ts"
 export const welcome = (dataDir: string | undefined): string =>
   `This is the Homing sandbox: a small Matrix homeserver, a bot on it, and you.
 All of it is on this machine, nothing leaves it, and ${
-    dataDir === undefined ? "nothing is kept at the end." : `it is kept in\n${dataDir}`
+    dataDir === undefined
+      ? "nothing is kept at the end.\n(npm start -- --data-dir DIRECTORY keeps it for the next time.)"
+      : `it is kept in\n${dataDir}`
   }
 `
 
