@@ -6,6 +6,7 @@ const read = (path: string): string => readFileSync(new URL(`../../${path}`, imp
 describe("what a bot author reads", () => {
   it.each([
     ["docs/testing.md", "test/examples/Dice.test.ts"],
+    ["docs/testing.md", "test/examples/MemoryClient.test.ts"],
     ["docs/testing.md", "test/examples/DiceOverHttp.test.ts"],
     ["README.md", "examples/dice.ts"],
     ["README.md", "test/examples/Dice.test.ts"]
