@@ -1,6 +1,6 @@
 /** A process with nothing in it but the sandbox's homeserver, filled: prints in MB what that adds to it. */
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect } from "effect"
+import { Console, Effect, Layer } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { Homeserver } from "../src/layers/Homeserver.ts"
 import { Door } from "../src/layers/Homeserver/Door.ts"
@@ -26,6 +26,6 @@ const fill = Effect.gen(function*() {
   // What a bot asks for when it starts.
   yield* bot.request("GET", "/_matrix/client/v3/sync", undefined, { full_state: "true" })
   yield* Console.log((yield* resident) - empty)
-}).pipe(Effect.provide(Door.layer()), Effect.provide(Homeserver.layer()))
+}).pipe(Effect.provide(Layer.provideMerge(Door.layer(), Homeserver.layer())))
 
 NodeRuntime.runMain(fill)
