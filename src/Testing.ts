@@ -10,7 +10,9 @@ import * as Layer from "effect/Layer"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { kindOf } from "./domain/Attachment.ts"
 import type { EventId, RoomId } from "./domain/Ids.ts"
+import type { FileReply } from "./domain/Message.ts"
 import type { RawEvent } from "./domain/SyncBatch.ts"
 import { AnotherSession } from "./layers/AnotherSession.ts"
 import { AppConfig, type Settings } from "./layers/AppConfig.ts"
@@ -45,7 +47,7 @@ export const homeserver: Layer.Layer<Homeserver> = Homeserver.layer({ users: [{ 
 export const homeserverOverHttp = Layer.provideMerge(Door.layer(), homeserver)
 
 export interface BotUnderTest {
-  readonly responder: Layer.Layer<Responder>
+  readonly responder: Layer.Layer<Responder, never, MatrixClient.MatrixMedia>
   /** What is not given is as `AppConfig.layerTest` has it. */
   readonly settings?: Partial<Settings>
 }
@@ -66,14 +68,14 @@ export interface RunningBot {
 export const startBot = Effect.fn("startBot")(function*({ responder, settings }: BotUnderTest) {
   const scope = yield* Effect.scope
   const database = yield* Effect.orDie(Layer.buildWithScope(Layer.fresh(Store.layerMemory), scope))
-  const services = Layer.mergeAll(
-    MatrixClient.layerMemory,
-    ChatManager.layer,
-    DiagnosticLimit.layer,
-    AnotherSession.layer,
-    Health.layer,
-    responder
-  ).pipe(
+  const services = responder.pipe(
+    Layer.provideMerge(Layer.mergeAll(
+      MatrixClient.layerMemory,
+      ChatManager.layer,
+      DiagnosticLimit.layer,
+      AnotherSession.layer,
+      Health.layer
+    )),
     Layer.provideMerge(AppConfig.layerTest(settings)),
     Layer.provideMerge(Layer.succeedContext(database))
   )
@@ -138,6 +140,29 @@ export const ask = Effect.fn("ask")(function*(person: Person, room: RoomId, body
 /** The first event of the room that replies to `question`, as soon as there is one. */
 export const answerTo = (person: Person, room: RoomId, question: EventId) =>
   person.waitFor(room, (event) => event.sender !== person.userId && questionOf(event) === question)
+
+/** Uploads a file and sends it, as a client does where nothing is encrypted: its event. */
+export const sendFile = Effect.fn("sendFile")(function*(
+  person: Person,
+  room: RoomId,
+  { bytes, caption, mimetype, name }: Omit<FileReply, "kind">
+) {
+  const uploaded = yield* person.request("POST", "/_matrix/media/v3/upload", bytes)
+  return yield* person.send(room, "m.room.message", {
+    msgtype: `m.${kindOf(mimetype)}`,
+    body: caption ?? name,
+    filename: name,
+    info: { mimetype, size: bytes.byteLength },
+    url: inside(uploaded, "content_uri")
+  })
+})
+
+/** The bytes that an event refers to with its `url`. */
+export const readFile = Effect.fn("readFile")(function*(person: Person, { content }: RawEvent) {
+  const at = String(content["url"]).replace("mxc:/", "/_matrix/client/v1/media/download")
+  const bytes = yield* person.request("GET", at)
+  return bytes instanceof Uint8Array ? bytes : new Uint8Array()
+})
 
 const questionOf = ({ content }: RawEvent): unknown =>
   inside(inside(content["m.relates_to"], "m.in_reply_to"), "event_id")

@@ -25,6 +25,7 @@ export type Problem =
   | { readonly _tag: "HandlerFailed" }
   | { readonly _tag: "TookTooLong"; readonly limit: string }
   | { readonly _tag: "TriedTooOften"; readonly attempts: number }
+  | { readonly _tag: "FilesTooLarge"; readonly limit: string }
 
 /** The diagnostic reply: what happened, what the person can do, what the operator can. Markdown, short and plain. */
 export const diagnosticText = (problem: Problem, prefix: string, code: ReferenceCode): string => {
@@ -41,6 +42,9 @@ export const diagnosticText = (problem: Problem, prefix: string, code: Reference
     case "TookTooLong":
       return `I worked on this message for ${problem.limit} and came to no end, so I stopped. ` +
         `You can send it again; if it keeps failing, give the operator this code: **${code}**`
+    case "FilesTooLarge":
+      return `My answer has more in its files than I can send: at most ${problem.limit} together. ` +
+        `Ask for less, or give the operator this code: **${code}**`
     case "TriedTooOften":
       return `I tried to answer this message ${problem.attempts} times and was stopped each time, so I leave it now. ` +
         `You can send it again; if it keeps failing, give the operator this code: **${code}**`

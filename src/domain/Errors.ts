@@ -57,6 +57,13 @@ export class ResponderFailed extends Schema.TaggedError<ResponderFailed>()("Resp
   }
 }
 
+/** The files of an answer are larger than what can be kept and sent. Sizes in bytes. */
+export class FilesTooLarge extends Schema.TaggedError<FilesTooLarge>()("FilesTooLarge", { limit: Schema.Int }) {
+  override get message() {
+    return `The files of the answer have more than ${this.limit} bytes together.`
+  }
+}
+
 /** There is no chat of this id. */
 export class ChatNotFound extends Schema.TaggedError<ChatNotFound>()("ChatNotFound", { chat: ChatId }) {
   override get message() {
@@ -102,6 +109,25 @@ export class MatrixFailure extends Schema.TaggedError<MatrixFailure>()("MatrixFa
 }) {
   override get message() {
     return `The homeserver did not accept "${this.request}" (${this.reason._tag}): ${this.detail}`
+  }
+}
+
+/** A file that somebody sent is larger than what was asked for. */
+export class AttachmentTooLarge extends Schema.TaggedError<AttachmentTooLarge>()("AttachmentTooLarge", {
+  /** Bytes. */
+  limit: Schema.Number
+}) {
+  override get message() {
+    return `The file has more than ${this.limit} bytes.`
+  }
+}
+
+/** A file that somebody sent is not the one that the message tells of: it was damaged, or changed on the way. */
+export class AttachmentBroken extends Schema.TaggedError<AttachmentBroken>()("AttachmentBroken", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The file cannot be used: ${this.detail}`
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Attachment } from "./Attachment.ts"
 import type { EventId, RoomId, TransactionId, UserId } from "./Ids.ts"
 
 /**
@@ -14,8 +15,10 @@ export interface IncomingMessage {
   /** `origin_server_ts`: milliseconds since the epoch by the sender's server. Only for showing. */
   readonly sentAt: number
   readonly msgtype: string
-  /** The plain body without the quoted fallback of a reply. */
+  /** The plain body without the quoted fallback of a reply. Of an attachment what is said with it, which is often nothing: "". */
   readonly body: string
+  /** The file that an `m.image`, `m.file`, `m.audio` or `m.video` carries. */
+  readonly attachment: Attachment | undefined
   /**
    * `m.mentions.user_ids` (Client-Server API, "User and room mentions"); empty when it mentions nobody, undefined when the
    * sender's client does not say.
@@ -37,14 +40,36 @@ export interface OutgoingMessage {
   /** The event type, `m.room.message` for replies. */
   readonly type: string
   readonly content: Readonly<Record<string, unknown>>
+  /** The file that the content tells of. It is uploaded before the message is sent, and the content then says where it is. */
+  readonly file?: OutgoingFile
 }
 
-/** One reply of a responder or a command: markdown, rendered when it goes into the outbox. */
-export interface Reply {
+export interface OutgoingFile {
+  readonly bytes: Uint8Array
+  readonly mimetype: string
+}
+
+/** One reply of a responder or a command. */
+export type Reply = TextReply | FileReply
+
+/** Markdown, rendered when it goes into the outbox. */
+export interface TextReply {
   readonly markdown: string
   /** `m.notice` for what the bot says about itself, `m.text` for what it has to say. */
   readonly kind: "text" | "notice"
 }
 
-export const text = (markdown: string): Reply => ({ markdown, kind: "text" })
-export const notice = (markdown: string): Reply => ({ markdown, kind: "notice" })
+/** A file. Its type tells whether it is sent as an image, audio, a video or just a file. */
+export interface FileReply {
+  readonly kind: "file"
+  readonly name: string
+  /** Such as `image/png`. What is no such type is sent as `application/octet-stream`. */
+  readonly mimetype: string
+  readonly bytes: Uint8Array
+  /** Markdown that is shown with it. */
+  readonly caption?: string | undefined
+}
+
+export const text = (markdown: string): TextReply => ({ markdown, kind: "text" })
+export const notice = (markdown: string): TextReply => ({ markdown, kind: "notice" })
+export const file = (file: Omit<FileReply, "kind">): FileReply => ({ ...file, kind: "file" })

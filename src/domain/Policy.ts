@@ -1,6 +1,7 @@
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { captionOf, isAttachmentType, readAttachment } from "./Attachment.ts"
 import type { ChatRules } from "./ChatSettings.ts"
 import { parseCommand } from "./Command.ts"
 import { EventId, type RoomId, type ServerName, serverOf, UserId } from "./Ids.ts"
@@ -40,7 +41,8 @@ const textual = new Set(["m.text", "m.emote", "m.notice"])
 
 /**
  * Reads an event as a message. Its content is whatever the sender's client put there, so each part is decoded by itself: a
- * relation that makes no sense is no relation, a message without a body is `malformed` (as one that was redacted is).
+ * relation that makes no sense is no relation, a message without a body is `malformed` (as one that was redacted is), and so is an
+ * attachment that does not say where its file is.
  */
 export const readMessage = (
   event: RawEvent,
@@ -52,8 +54,12 @@ export const readMessage = (
   if (event.unsigned?.["redacted_because"] !== undefined) return Result.fail("redacted")
   const { body, msgtype } = event.content
   if (event.state_key !== undefined || typeof msgtype !== "string") return Result.fail("malformed")
-  if (!textual.has(msgtype)) return Result.fail("not_a_text_message")
+  const carries = isAttachmentType(msgtype)
+  if (!textual.has(msgtype) && !carries) return Result.fail("not_a_text_message")
   if (typeof body !== "string" || body.length > maximumBodyLength) return Result.fail("malformed")
+  const attachment = carries ? readAttachment(event.content, body) : undefined
+  if (carries && attachment === undefined) return Result.fail("malformed")
+  const said = carries ? captionOf(event.content, body) : body
 
   const relation = recordIn(event.content, "m.relates_to")
   const target = eventIdIn(relation, "event_id")
@@ -65,7 +71,8 @@ export const readMessage = (
     sender: event.sender,
     sentAt: event.origin_server_ts,
     msgtype,
-    body: inReplyTo === undefined ? body : withoutReplyFallback(body),
+    body: inReplyTo === undefined ? said : withoutReplyFallback(said),
+    attachment,
     mentions: mentionsIn(event.content),
     // In a thread every message replies to the one before it, for clients without threads: that is no reply to anybody.
     replyTo: inThread && relation["is_falling_back"] === true ? undefined : inReplyTo,

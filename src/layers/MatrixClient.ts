@@ -2,8 +2,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import type { Attachment, Upload } from "../domain/Attachment.ts"
 import type { EncryptionState } from "../domain/Encryption.ts"
 import type {
+  AttachmentBroken,
+  AttachmentTooLarge,
   CredentialsRefused,
   CryptoUnusable,
   EncryptionLocked,
@@ -16,7 +19,7 @@ import type {
 } from "../domain/Errors.ts"
 import type { DeviceId, EventId, RoomId, SyncToken, UserId } from "../domain/Ids.ts"
 import type { Marker } from "../domain/Marker.ts"
-import type { OutgoingMessage } from "../domain/Message.ts"
+import type { OutgoingFile, OutgoingMessage } from "../domain/Message.ts"
 import type { Origin } from "../domain/Origin.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
 import type { RawEvent, SyncBatch } from "../domain/SyncBatch.ts"
@@ -72,6 +75,15 @@ export class MatrixMessages extends Context.Service<MatrixMessages, {
    * event id (Client-Server API, "Transaction identifiers").
    */
   send(message: OutgoingMessage): Effect.Effect<EventId, MatrixFailure>
+  /**
+   * The same with a file, which is uploaded before, unless `upload` is where such a room can find it: encrypted when the room is, and
+   * never otherwise. `keep` is told of an upload before anything refers to it; `file` is asked for only when there is something to upload.
+   */
+  sendFile<E>(message: OutgoingMessage, options: {
+    readonly upload: Upload
+    readonly file: Effect.Effect<OutgoingFile, E>
+    keep(upload: Upload): Effect.Effect<void, E>
+  }): Effect.Effect<EventId, MatrixFailure | E>
   redact(message: { readonly room: RoomId; readonly event: EventId; readonly transaction: string }): Effect.Effect<
     EventId,
     MatrixFailure
@@ -81,6 +93,18 @@ export class MatrixMessages extends Context.Service<MatrixMessages, {
   /** Moves the bot's read receipt to `event`. */
   markRead(room: RoomId, event: EventId): Effect.Effect<void, MatrixFailure>
 }>()("homing/MatrixMessages") {}
+
+/** Reads files that people have sent. Sends none: a responder answers with a `file`. */
+export class MatrixMedia extends Context.Service<MatrixMedia, {
+  /**
+   * The bytes of an attachment, decrypted if need be, and then proven to be those that were sent. Reads no more than `limit` bytes, whatever
+   * anybody says of its size, and takes a minute at most. Asks the bot's own homeserver and nobody else.
+   */
+  download(
+    attachment: Attachment,
+    options: { readonly limit: number }
+  ): Effect.Effect<Uint8Array, AttachmentBroken | AttachmentTooLarge | MatrixFailure>
+}>()("homing/MatrixMedia") {}
 
 /** Makes and changes rooms. Only commands and invites may have it: reconciliation's type does not. */
 export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
@@ -149,6 +173,7 @@ export type MatrixClient =
   | MatrixSession
   | MatrixRooms
   | MatrixMessages
+  | MatrixMedia
   | MatrixProvisioning
   | MatrixCrypto
   | MatrixSync

@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect"
+import { cleanFileName, cleanMimetype, kindOf } from "../domain/Attachment.ts"
 import { type Part, partKey, transactionIdOf } from "../domain/Delivery.ts"
 import type { EventId, UserId } from "../domain/Ids.ts"
-import type { IncomingMessage, OutgoingMessage, Reply } from "../domain/Message.ts"
+import type { FileReply, IncomingMessage, OutgoingFile, OutgoingMessage, Reply, TextReply } from "../domain/Message.ts"
 
 /** Longer replies are sent as plain text: rendering takes more than linear time and stack on hostile markdown. */
 const longestMarkdown = 16_000
@@ -69,8 +70,8 @@ const cutToBytes = (text: string, bytes: number): string => {
   return text.slice(0, end) + cutNotice
 }
 
-/** The `m.room.message` content of a reply. `around` is what else stands in it, such as relations: it takes room too. */
-export const contentOf = Effect.fnUntraced(function*(reply: Reply, around: Readonly<Record<string, unknown>> = {}) {
+/** The `m.room.message` content of a text. `around` is what else stands in it, such as relations: it takes room too. */
+export const contentOf = Effect.fnUntraced(function*(reply: TextReply, around: Readonly<Record<string, unknown>> = {}) {
   const empty = { msgtype: reply.kind === "notice" ? "m.notice" : "m.text", body: "", ...around }
   // Half a surrogate pair has no UTF-8: a homeserver refuses it, or fails on it again and again.
   const body = cutToBytes(reply.markdown.toWellFormed(), largestContent - jsonBytes(empty))
@@ -79,6 +80,26 @@ export const contentOf = Effect.fnUntraced(function*(reply: Reply, around: Reado
   if (html === undefined) return plain
   const rendered = { ...plain, format: "org.matrix.custom.html", formatted_body: html }
   return jsonBytes(rendered) <= largestContent ? rendered : plain
+})
+
+/** What is no type is just bytes: a client then offers to save it. */
+const fileOf = ({ bytes, mimetype }: FileReply): OutgoingFile => ({
+  bytes,
+  mimetype: cleanMimetype(mimetype) ?? "application/octet-stream"
+})
+
+/** The same of a file (Client-Server API, "Media captions"), but for where it is: that is known once it was uploaded. */
+const fileContentOf = Effect.fnUntraced(function*(
+  reply: FileReply,
+  around: Readonly<Record<string, unknown>>
+) {
+  const { bytes, mimetype } = fileOf(reply)
+  const filename = cleanFileName(reply.name)
+  const about = { ...around, filename, info: { mimetype, size: bytes.byteLength } }
+  const said = reply.caption === undefined || reply.caption === ""
+    ? { ...about, body: filename }
+    : yield* contentOf({ markdown: reply.caption, kind: "text" }, about)
+  return { ...said, msgtype: `m.${kindOf(mimetype)}` }
 })
 
 /** Where a reply stands: it refers to the message that it answers, and stays in its thread (Client-Server API, "Rich replies", "Threading"). */
@@ -94,25 +115,28 @@ export const answersTo = (
   message: Pick<IncomingMessage, "eventId" | "roomId" | "sender" | "threadRoot">,
   replies: ReadonlyArray<Reply>
 ): Effect.Effect<ReadonlyArray<OutgoingMessage>> =>
-  Effect.forEach(replies, (reply, part) =>
-    Effect.map(
-      contentOf(reply, {
-        "m.mentions": { user_ids: [message.sender] satisfies ReadonlyArray<UserId> },
-        "m.relates_to": relationTo(message.eventId, message.threadRoot, { number: part + 1, of: replies.length })
-      }),
+  Effect.forEach(replies, (reply, part) => {
+    const around = {
+      "m.mentions": { user_ids: [message.sender] satisfies ReadonlyArray<UserId> },
+      "m.relates_to": relationTo(message.eventId, message.threadRoot, { number: part + 1, of: replies.length })
+    }
+    return Effect.map(
+      reply.kind === "file" ? fileContentOf(reply, around) : contentOf(reply, around),
       (content): OutgoingMessage => ({
         roomId: message.roomId,
         transactionId: transactionIdOf(message.eventId, part),
         type: "m.room.message",
-        content
+        content,
+        ...(reply.kind === "file" ? { file: fileOf(reply) } : {})
       })
-    ))
+    )
+  })
 
 /** A message that answers nothing, such as a greeting. `key` names it: the same key gives the same transaction id. */
 export const statement = (
   roomId: OutgoingMessage["roomId"],
   key: string,
-  reply: Reply
+  reply: TextReply
 ): Effect.Effect<OutgoingMessage> =>
   Effect.map(contentOf(reply, { "m.mentions": {} }), (content) => ({
     roomId,

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { Echo } from "../domain/Arrival.ts"
+import type { Upload } from "../domain/Attachment.ts"
 import type { Chat } from "../domain/Chat.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type {
@@ -15,7 +16,7 @@ import type {
   TransactionId,
   UserId
 } from "../domain/Ids.ts"
-import type { OutgoingMessage, Provenance } from "../domain/Message.ts"
+import type { OutgoingFile, OutgoingMessage, Provenance } from "../domain/Message.ts"
 import type { Origin } from "../domain/Origin.ts"
 import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import type { Settlement } from "../domain/Settlement.ts"
@@ -57,6 +58,8 @@ export interface OutboxRow {
   /** Order of delivery within the room. */
   readonly position: number
   readonly message: OutgoingMessage
+  /** Where its file is by now, if it has one. The bytes are not read with it: see `file`. */
+  readonly upload?: Upload
 }
 
 /** What a sync answer brought, as far as the store keeps it. */
@@ -269,6 +272,11 @@ export class Store extends Context.Service<Store, {
     ): Stored<void>
     /** The next message to send to a room, in order. Only reads: an attempt with the same transaction id can be repeated. */
     next(room: RoomId): Stored<OutboxRow | undefined>
+    /** The file of a message that waits; undefined when it does no longer. */
+    file(transactionId: TransactionId): Stored<OutgoingFile | undefined>
+    /** The file of a message was uploaded, and will not be again; false when the message waits no longer. */
+    uploaded(transactionId: TransactionId, upload: Upload): Stored<boolean>
+    /** It stands in the room. Its content, its file and what opens it are forgotten. */
     sent(transactionId: TransactionId, event: EventId): Stored<void>
     /** The same for several at once, in one transaction. */
     sentMany(

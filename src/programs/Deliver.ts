@@ -1,10 +1,14 @@
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { afterFailure } from "../domain/Delivery.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
 import { type LaneStep, makeGovernor, makeLanes } from "../layers/Lanes.ts"
 import { MatrixMessages } from "../layers/MatrixClient.ts"
-import { Store } from "../layers/Store.ts"
+import { type OutboxRow, Store } from "../layers/Store.ts"
+
+/** The message was sent or dropped while it was in hand. */
+class NoLongerWaits extends Data.TaggedError("NoLongerWaits") {}
 
 /** Requests in flight at once, over all rooms: more than this buys nothing on one Synapse process. */
 const concurrency = 8
@@ -20,17 +24,34 @@ export const openOutbox = Effect.gen(function*() {
   /** Failures in a row, by room; a room that delivers has none. */
   const failures = new Map<RoomId, number>()
 
+  /** A file is uploaded first. Where it is, and what opens it, is stored before the message goes out: that can then be repeated. */
+  const send = ({ message, upload }: OutboxRow) => {
+    if (upload === undefined) return messages.send(message)
+    const { transactionId } = message
+    return messages.sendFile(message, {
+      upload,
+      file: Effect.flatMap(
+        store.outbox.file(transactionId),
+        (file) => file === undefined ? Effect.fail(new NoLongerWaits()) : Effect.succeed(file)
+      ),
+      keep: Effect.fnUntraced(function*(upload): Effect.fn.Return<void, StoreUnavailable | NoLongerWaits> {
+        if (!(yield* store.outbox.uploaded(transactionId, upload))) return yield* new NoLongerWaits()
+      })
+    })
+  }
+
   const deliverNext = Effect.fn("deliverNext")(function*(room: RoomId): Effect.fn.Return<LaneStep, StoreUnavailable> {
     const pause = yield* governor.remaining
     if (pause > 0) return { waitMillis: pause }
     const row = yield* store.outbox.next(room)
     if (row === undefined) return "idle"
 
-    return yield* messages.send(row.message).pipe(
+    return yield* send(row).pipe(
       Effect.flatMap((event) => {
         failures.delete(room)
         return Effect.as(store.outbox.sent(row.message.transactionId, event), "more" as const)
       }),
+      Effect.catchTag("NoLongerWaits", () => Effect.succeed("more" as const)),
       Effect.catchTag(
         "MatrixFailure",
         Effect.fnUntraced(function*(failure): Effect.fn.Return<LaneStep, StoreUnavailable> {

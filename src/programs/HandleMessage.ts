@@ -3,9 +3,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import { largestFiles, sizeText } from "../domain/Attachment.ts"
 import type { Chat } from "../domain/Chat.ts"
 import { parseCommand } from "../domain/Command.ts"
-import { ResponderFailed, StoreUnavailable } from "../domain/Errors.ts"
+import { FilesTooLarge, ResponderFailed, StoreUnavailable } from "../domain/Errors.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
 import { decidePolicy, readMessage } from "../domain/Policy.ts"
 import { answered, ignored } from "../domain/Settlement.ts"
@@ -40,7 +41,9 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
     }),
     Effect.catchTags({
       UnregisteredRoom: (error) => diagnose(message, { _tag: "Unregistered" }, error.message, { repair: error.repair }),
-      ChatArchived: (error) => diagnose(message, { _tag: "Archived", title: error.title }, error.message)
+      ChatArchived: (error) => diagnose(message, { _tag: "Archived", title: error.title }, error.message),
+      FilesTooLarge: (error) =>
+        diagnose(message, { _tag: "FilesTooLarge", limit: sizeText(error.limit) }, error.message)
     }),
     Effect.catchCause((cause) => {
       const broken = storeFailureIn(cause)
@@ -91,9 +94,14 @@ const mostReplies = 50
 
 const respond = Effect.fnUntraced(function*(chat: Chat, message: IncomingMessage) {
   const responder = yield* Responder
+  let bytes = 0
   return yield* responder.respond(chat, message).pipe(
+    Stream.mapError((cause) => new ResponderFailed({ chat: chat.id, cause })),
     Stream.take(mostReplies),
-    Stream.runCollect,
-    Effect.mapError((cause) => new ResponderFailed({ chat: chat.id, cause }))
+    Stream.tap((reply) => {
+      if (reply.kind === "file") bytes += reply.bytes.byteLength
+      return bytes > largestFiles ? Effect.fail(new FilesTooLarge({ limit: largestFiles })) : Effect.void
+    }),
+    Stream.runCollect
   )
 })

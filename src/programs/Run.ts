@@ -15,4 +15,5 @@ const services = Layer.mergeAll(MatrixClient.layer, ChatManager.layer, Diagnosti
   )
 
 /** The main program on its real layers. Needs the configuration, and the health to report to. */
-export const run = (responder: Layer.Layer<Responder>) => main.pipe(Effect.provide(Layer.merge(services, responder)))
+export const run = (responder: Layer.Layer<Responder, never, MatrixClient.MatrixMedia>) =>
+  main.pipe(Effect.provide(Layer.provideMerge(responder, services)))

@@ -4,13 +4,14 @@ import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { Health } from "../layers/Health.ts"
 import * as Logging from "../layers/Logging.ts"
+import type { MatrixMedia } from "../layers/MatrixClient.ts"
 import { Responder } from "../layers/Responder.ts"
 import { Crash, logCause } from "./ReportFailure.ts"
 
 /** The bot of this configuration, with its logs and its status endpoint, until it is stopped. It echoes unless it is given more to say. */
 export const runConfigured = Effect.fn("RunConfigured")(function*(
   report: ConfigReport,
-  responder: Layer.Layer<Responder> = Responder.layerEcho
+  responder: Layer.Layer<Responder, never, MatrixMedia> = Responder.layerEcho
 ) {
   const settings = yield* settingsOf(report)
   const surroundings = Layer.merge(

@@ -92,7 +92,7 @@ const reasons: Readonly<Record<string, string>> = {
   not_addressed:
     "it was not said to the bot: in a room of several it needs a mention, a reply to the bot, or a command",
   malformed: "its content makes no sense",
-  not_a_text_message: "it is no text",
+  not_a_text_message: "it is neither text nor a file",
   encrypted: "it is encrypted, and the bot has no key for it",
   before_first_start: "it was sent before the bot's first start",
   backlog: "it came while the bot was away, and the backlog setting leaves such messages unanswered",

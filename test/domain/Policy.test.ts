@@ -40,6 +40,7 @@ describe("readMessage", () => {
       sentAt: 1000,
       msgtype: "m.text",
       body: "hello",
+      attachment: undefined,
       mentions: undefined,
       replyTo: undefined,
       threadRoot: undefined,
@@ -56,7 +57,8 @@ describe("readMessage", () => {
     ["malformed", { msgtype: ["m.text"], body: "x" }, {}],
     ["malformed", { msgtype: "m.text", body: "x" }, { state_key: "" }],
     ["malformed", { msgtype: "m.text", body: "x".repeat(65_537) }, {}],
-    ["not_a_text_message", { msgtype: "m.image", body: "x.png" }, {}],
+    ["not_a_text_message", { msgtype: "m.location", body: "here", geo_uri: "geo:1,2" }, {}],
+    ["malformed", { msgtype: "m.image", body: "x.png" }, {}],
     ["not_a_text_message", { body: "hello", msgtype: "m.text" }, { type: "m.sticker" }]
   ])("refuses as %s: %j %j", (reason, content, options) => assert.strictEqual(refusal(content, options), reason))
 

@@ -48,7 +48,7 @@ export interface Bot {
 export const startBot = Effect.fn("startBot")(function*(options: {
   readonly database: Context.Context<Store>
   readonly settings?: Partial<Settings>
-  readonly responder?: Layer.Layer<Responder>
+  readonly responder?: Layer.Layer<Responder, never, MatrixClient.MatrixMedia>
   readonly chatManager?: Layer.Layer<ChatManager, never, Store>
   /** The one in memory by default. */
   readonly client?: typeof MatrixClient.layer
@@ -62,13 +62,15 @@ export const startBot = Effect.fn("startBot")(function*(options: {
     })
   })
   const health = yield* Layer.build(Health.layer)
-  const services = Layer.mergeAll(
-    options.client ?? MatrixClient.layerMemory,
-    options.chatManager ?? ChatManager.layer,
-    DiagnosticLimit.layer,
-    AnotherSession.layer,
-    Layer.succeedContext(health),
-    options.responder ?? Responder.layerEcho
+  const services = Layer.provideMerge(
+    options.responder ?? Responder.layerEcho,
+    Layer.mergeAll(
+      options.client ?? MatrixClient.layerMemory,
+      options.chatManager ?? ChatManager.layer,
+      DiagnosticLimit.layer,
+      AnotherSession.layer,
+      Layer.succeedContext(health)
+    )
   ).pipe(
     Layer.provideMerge(AppConfig.layerTest(options.settings)),
     Layer.provideMerge(Layer.succeedContext(options.database)),

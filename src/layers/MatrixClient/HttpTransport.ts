@@ -87,6 +87,25 @@ export const layer = Layer.succeed(
         body,
         retryAfter: retryAfterOf(response.headers.get("retry-after"), now)
       }
+    }),
+    carry: Effect.fn("Transport.carry")(function*({ accessToken, content, deadline, limit, ...request }) {
+      const headers: Record<string, string> = {}
+      if (content !== undefined) headers["Content-Type"] = content.type
+      if (accessToken !== undefined) headers["Authorization"] = `Bearer ${Redacted.value(accessToken)}`
+      const url = new URL(request.homeserverUrl + request.path)
+      for (const [key, value] of Object.entries(request.query ?? {})) url.searchParams.set(key, value)
+      const response = yield* exchange(
+        url,
+        { method: request.method, headers, ...(content === undefined ? {} : { body: new Uint8Array(content.bytes) }) },
+        { deadline, limit, redirects: "same-origin" }
+      )
+      const bytes = yield* Effect.promise(() => response.arrayBuffer())
+      const now = yield* Clock.currentTimeMillis
+      return {
+        status: response.status,
+        bytes: new Uint8Array(bytes),
+        retryAfter: retryAfterOf(response.headers.get("retry-after"), now)
+      }
     })
   })
 )

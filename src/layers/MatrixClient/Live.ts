@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as HttpTransport from "./HttpTransport.ts"
 import { KeptDevice } from "./KeptDevice.ts"
+import * as Media from "./Media.ts"
 import * as Messages from "./Messages.ts"
 import * as Provisioning from "./Provisioning.ts"
 import { RecoveryKey } from "./RecoveryKey.ts"
@@ -22,6 +23,7 @@ export const layer = Layer.mergeAll(
   Session.layer,
   Rooms.layer,
   Messages.layer,
+  Media.layer,
   Provisioning.layer,
   SdkDecryption.layer,
   SdkSync.layer

@@ -3,6 +3,8 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { EventId, type TransactionId } from "../../domain/Ids.ts"
 import { MatrixMessages } from "../MatrixClient.ts"
+import { makeMediaRequests } from "./MediaRequests.ts"
+import { Parcel, referenceIn } from "./Parcel.ts"
 import { MatrixRequests, Nothing, path } from "./Requests.ts"
 import { Envelope, Sealing } from "./Sealing.ts"
 import { SignedIn } from "./SignedIn.ts"
@@ -16,6 +18,7 @@ const make = Effect.gen(function*() {
   const { request } = yield* MatrixRequests
   const signedIn = yield* SignedIn
   const sealing = yield* Sealing
+  const media = yield* makeMediaRequests
 
   const post = Effect.fnUntraced(function*({ content, roomId, type }: Envelope, transactionId: TransactionId) {
     const sent = yield* request({
@@ -33,6 +36,23 @@ const make = Effect.gen(function*() {
     send: Effect.fn("MatrixMessages.send")(function*(message) {
       const envelope = yield* Envelope.seal(yield* sealing.of(message.roomId), message)
       return yield* post(envelope, message.transactionId)
+    }),
+
+    sendFile: Effect.fn("MatrixMessages.sendFile")(function*(message, { file, keep, upload: known }) {
+      const { filename } = message.content
+      let upload = known
+      while (true) {
+        // Looked at again after each upload, which may have taken minutes. A room becomes encrypted once, so that this ends.
+        const room = yield* sealing.of(message.roomId)
+        const reference = yield* referenceIn(room, upload)
+        if (reference !== undefined) {
+          const content = { ...message.content, ...reference }
+          return yield* post(yield* Envelope.seal(room, { type: message.type, content }), message.transactionId)
+        }
+        const parcel = Parcel.pack(room, yield* file, typeof filename === "string" ? filename : undefined)
+        upload = parcel.uploadedTo(yield* media.upload(parcel))
+        yield* keep(upload)
+      }
     }),
 
     redact: Effect.fn("MatrixMessages.redact")(function*({ event, room, transaction }) {

@@ -9,6 +9,8 @@ export class NoAnswer extends Data.TaggedError("NoAnswer")<{
   readonly final: boolean
   /** Milliseconds that the server asks to wait. */
   readonly retryAfter?: number
+  /** There was an answer, and more of it than may be. */
+  readonly tooLarge?: true
 }> {}
 
 const untrusted = "NODE_EXTRA_CA_CERTS can name a file with more authorities."

@@ -49,7 +49,7 @@ const bodyOf = (message: IncomingMessage, limit: number): Promise<Uint8Array<Arr
       size += chunk.byteLength
       if (size <= limit) return void chunks.push(chunk)
       const detail = `the answer is larger than ${Math.round(limit / mebibyte)} MiB.`
-      source.destroy(new NoAnswer({ detail, final: false }))
+      source.destroy(new NoAnswer({ detail, final: false, tooLarge: true }))
     })
     source.on("end", () => resolve(Buffer.concat(chunks, size)))
     source.on("error", reject)

@@ -126,6 +126,16 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
       failures INTEGER NOT NULL,
       tried_at REAL NOT NULL
     )`
+  ],
+  [
+    // Where the file of a message is by now; NULL for a message without one.
+    `ALTER TABLE outbox ADD COLUMN upload TEXT`,
+    // Apart from the message, which changes with each attempt: a row is always written whole.
+    `CREATE TABLE attachments (
+      position INTEGER PRIMARY KEY REFERENCES outbox (position) ON DELETE CASCADE,
+      mimetype TEXT NOT NULL,
+      bytes BLOB NOT NULL
+    )`
   ]
 ]
 

@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { Upload } from "../../domain/Attachment.ts"
 import { EventId, RoomId, TransactionId, type UserId } from "../../domain/Ids.ts"
 import type { OutgoingMessage } from "../../domain/Message.ts"
 import type { OutboxRecord, OutboxRow, Store } from "../Store.ts"
@@ -12,14 +13,21 @@ const State = Schema.Literals(["pending", "sent", "dead", "dropped"])
 
 const Content = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 
+const UploadText = Schema.fromJsonString(Upload)
+const encodeUpload = Schema.encodeSync(UploadText)
+
 const Pending = Schema.Struct({
   position: Schema.Int,
   room_id: RoomId,
   transaction_id: TransactionId,
   type: Schema.String,
-  content: Content
+  content: Content,
+  upload: Schema.NullOr(UploadText)
 })
 const decodePending = decoderOf(Schema.NullishOr(Pending))
+
+const File = Schema.Struct({ mimetype: Schema.String, bytes: Schema.Uint8Array })
+const decodeFile = decoderOf(Schema.UndefinedOr(File))
 
 const Record = Schema.Struct({
   position: Schema.Int,
@@ -38,22 +46,42 @@ const Count = Schema.Struct({ state: State, rows: Schema.Int })
 const Found = Schema.Struct({ found: Schema.Int })
 const Seq = Schema.Struct({ seq: Schema.Int })
 const decodeSeq = decoderOf(Schema.UndefinedOr(Seq))
+const Position = Schema.Struct({ position: Schema.Int })
+const decodePosition = decoderOf(Schema.UndefinedOr(Position))
 
 // --- parts of other transactions
+
+const waiting = encodeUpload({ _tag: "Waiting" })
 
 /** Puts replies behind what waits already. A transaction id that is known inserts nothing. */
 export const enqueue = (statements: Statements, inboxSeq: number, replies: ReadonlyArray<OutgoingMessage>): void => {
   for (const reply of replies) {
-    statements.run(
-      `INSERT INTO outbox (room_id, transaction_id, type, content, state, attempts, inbox_seq)
-        VALUES (?, ?, ?, ?, 'pending', 0, ?) ON CONFLICT (transaction_id) DO NOTHING`,
+    const inserted = decodePosition(statements.get(
+      `INSERT INTO outbox (room_id, transaction_id, type, content, upload, state, attempts, inbox_seq)
+        VALUES (?, ?, ?, ?, ?, 'pending', 0, ?) ON CONFLICT (transaction_id) DO NOTHING RETURNING position`,
       reply.roomId,
       reply.transactionId,
       reply.type,
       JSON.stringify(reply.content),
+      reply.file === undefined ? null : waiting,
       inboxSeq
+    ))
+    if (reply.file === undefined || inserted === undefined) continue
+    statements.run(
+      "INSERT INTO attachments (position, mimetype, bytes) VALUES (?, ?, ?)",
+      inserted.position,
+      reply.file.mimetype,
+      reply.file.bytes
     )
   }
+}
+
+/** Nobody needs it any more. */
+const forgetFile = (statements: Statements, transactionId: TransactionId): void => {
+  statements.run(
+    "DELETE FROM attachments WHERE position = (SELECT position FROM outbox WHERE transaction_id = ?)",
+    transactionId
+  )
 }
 
 /** What the bot says of itself is an answer to a row of its own, which was never anybody's message: `kind` tells it from those. */
@@ -85,11 +113,12 @@ export const markSent = (
   { eventId, transactionId }: { readonly transactionId: TransactionId; readonly eventId: EventId }
 ): void => {
   statements.run(
-    `UPDATE outbox SET state = 'sent', event_id = ?, content = NULL, reason = NULL, attempts = attempts + 1
+    `UPDATE outbox SET state = 'sent', event_id = ?, content = NULL, upload = NULL, reason = NULL, attempts = attempts + 1
       WHERE transaction_id = ? AND state <> 'sent'`,
     eventId,
     transactionId
   )
+  forgetFile(statements, transactionId)
 }
 
 // --- the service
@@ -112,17 +141,34 @@ export const makeOutbox = (db: Database): Store["Service"]["outbox"] => {
     next: (room) =>
       db.once("Store.outbox.next", (statements): OutboxRow | undefined => {
         const row = decodePending(statements.get(
-          `SELECT position, room_id, transaction_id, type, content FROM outbox
+          `SELECT position, room_id, transaction_id, type, content, upload FROM outbox
             WHERE room_id = ? AND state = 'pending' ORDER BY position LIMIT 1`,
           room
         ))
         return row
           ? {
             position: row.position,
-            message: { roomId: row.room_id, transactionId: row.transaction_id, type: row.type, content: row.content }
+            message: { roomId: row.room_id, transactionId: row.transaction_id, type: row.type, content: row.content },
+            ...(row.upload === null ? {} : { upload: row.upload })
           }
           : undefined
       }),
+
+    file: (transactionId) =>
+      db.once("Store.outbox.file", (statements) =>
+        decodeFile(statements.get(
+          `SELECT mimetype, bytes FROM outbox LEFT JOIN attachments ON attachments.position = outbox.position
+            WHERE transaction_id = ? AND state = 'pending'`,
+          transactionId
+        ))),
+
+    uploaded: (transactionId, upload) =>
+      db.atomic("Store.outbox.uploaded", (statements) =>
+        statements.run(
+          "UPDATE outbox SET upload = ? WHERE transaction_id = ? AND state = 'pending'",
+          encodeUpload(upload),
+          transactionId
+        ) > 0),
 
     sent: (transactionId, eventId) =>
       db.atomic("Store.outbox.sent", (statements) => markSent(statements, { transactionId, eventId })),
@@ -189,15 +235,16 @@ export const makeOutbox = (db: Database): Store["Service"]["outbox"] => {
     }),
 
     // The row stays, since its transaction id must not be used again; its content goes, since nobody wants it sent.
-    drop: Effect.fn("Store.outbox.drop")(function*(transactionId) {
-      const rows = yield* allRows(
-        db,
-        Found,
-        sql`UPDATE outbox SET state = 'dropped', reason = 'dropped by the operator', content = NULL
-          WHERE transaction_id = ${transactionId} AND state IN ('pending', 'dead') RETURNING 1 AS found`
-      )
-      return rows.length > 0
-    }),
+    drop: (transactionId) =>
+      db.atomic("Store.outbox.drop", (statements) => {
+        const dropped = statements.run(
+          `UPDATE outbox SET state = 'dropped', reason = 'dropped by the operator', content = NULL, upload = NULL
+            WHERE transaction_id = ? AND state IN ('pending', 'dead')`,
+          transactionId
+        )
+        if (dropped > 0) forgetFile(statements, transactionId)
+        return dropped > 0
+      }),
 
     counts: allRows(db, Count, sql`SELECT state, count(*) AS "rows" FROM outbox GROUP BY state`).pipe(
       Effect.map((rows) => {

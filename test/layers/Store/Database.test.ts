@@ -289,9 +289,9 @@ describe("a database that forgets", () => {
         const size = () => statSync(join(dataDir, "homing.db")).size
         yield* using(dataDir, (store) =>
           store.inbox.ingest(batch(
-            Array.from({ length: 3000 }, (_, n) => message(`$${n}`)),
+            Array.from({ length: 6000 }, (_, n) => message(`$${n}`)),
             {
-              redactions: Array.from({ length: 2990 }, (_, n) => ({ target: EventId.make(`$${n}`) }))
+              redactions: Array.from({ length: 5990 }, (_, n) => ({ target: EventId.make(`$${n}`) }))
             }
           )))
         const before = size()
