@@ -39,7 +39,15 @@ export interface Bot {
   readonly kill: Effect.Effect<Exit>
 }
 
-const program = join(import.meta.dirname, "../../bin/homing.mjs")
+const inClone = (path: string) => join(import.meta.dirname, "../..", path)
+
+/** A program and its arguments. */
+export type Command = readonly [program: string, ...args: ReadonlyArray<string>]
+
+const homingRun: Command = [process.execPath, inClone("bin/homing.mjs"), "run"]
+
+/** A bot of one's own, by the path of its file: on the Node that comes with Homing, which runs TypeScript. */
+export const botOf = (path: string): Command => [inClone("node_modules/.bin/node"), inClone(path)]
 
 /** A directory that is gone after the test. */
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
@@ -90,7 +98,10 @@ const decodeLine = (text: string): LogLine => {
 }
 
 /** Starts the bot with these settings. It is killed when the test ends, if it still runs then. */
-export const startBot = Effect.fn("startBot")(function*(environment: Readonly<Record<string, string>>) {
+export const startBot = Effect.fn("startBot")(function*(
+  environment: Readonly<Record<string, string>>,
+  [program, ...args]: Command = homingRun
+) {
   // Its own working directory: a .env or homing.toml of the developer must not reach it.
   const cwd = yield* temporaryDirectory
   const log: Array<LogLine> = []
@@ -101,7 +112,7 @@ export const startBot = Effect.fn("startBot")(function*(environment: Readonly<Re
 
   const child = yield* Effect.acquireRelease(
     Effect.sync((): ChildProcess => {
-      const child = spawn(process.execPath, [program, "run"], {
+      const child = spawn(program, args, {
         cwd,
         env: { ...bareEnvironment(), ...environment },
         stdio: ["ignore", "pipe", "pipe"]
@@ -162,8 +173,11 @@ export const startBot = Effect.fn("startBot")(function*(environment: Readonly<Re
 })
 
 /** Starts the bot and waits until it has found its way back. */
-export const startReadyBot = Effect.fn("startReadyBot")(function*(environment: Readonly<Record<string, string>>) {
-  const bot = yield* startBot(environment)
+export const startReadyBot = Effect.fn("startReadyBot")(function*(
+  environment: Readonly<Record<string, string>>,
+  command: Command = homingRun
+) {
+  const bot = yield* startBot(environment, command)
   const { annotations } = yield* bot.logs("matrix_reconcile_complete")
   return { ...bot, report: annotations }
 })

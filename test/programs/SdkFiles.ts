@@ -46,6 +46,19 @@ export const sendSealedPicture = Effect.fn("sendSealedPicture")(function*(
   return event_id
 })
 
+/** Sends a picture as clients do in a plain room; the id of its event. */
+export const sendPlainPicture = Effect.fn("sendPlainPicture")(function*(
+  { client }: SdkPerson,
+  room: string,
+  picture: { readonly name: string; readonly bytes: Uint8Array }
+) {
+  const { content_uri } = yield* Effect.promise(() => client.uploadContent(new Blob([new Uint8Array(picture.bytes)])))
+  const { event_id } = yield* Effect.promise(() =>
+    client.sendMessage(room, { msgtype: MsgType.Image, body: picture.name, url: content_uri })
+  )
+  return event_id
+})
+
 /** What the homeserver has of a file: the bytes as they were uploaded. */
 export const storedBytes = Effect.fn("storedBytes")(function*({ client, token }: SdkPerson, url: unknown) {
   const [server = "", id = ""] = MxcUri.make(String(url)).slice("mxc://".length).split("/")
