@@ -28,8 +28,9 @@ const kindOf = (method: string, path: string): Kind => {
   if (path.endsWith("/v3/sync")) return "sync"
   if (/\/(?:versions|pushrules\/|filter(?:\/[^/]+)?)$/.test(path)) return "loop"
   if (method === "GET") return "repeatable"
-  // With a transaction id in the path the server drops the second one; account data and typing are the same twice.
-  return method === "PUT" && /\/(?:send|redact|sendToDevice|account_data|typing)\//.test(path) ? "repeatable" : "once"
+  // With a transaction id in the path the server drops the second one; account data and typing are the same twice. Not `/send/`: the room may be
+  // encrypted by the time of the second. The outbox repeats it, and seals it anew.
+  return method === "PUT" && /\/(?:redact|sendToDevice|account_data|typing)\//.test(path) ? "repeatable" : "once"
 }
 
 const maximumAttempts = 4

@@ -136,7 +136,8 @@ describe("the fetch of a client", () => {
       for (
         const [method, path] of [
           ["GET", "/rooms/!a:hs/state"],
-          ["PUT", "/rooms/!a:hs/send/m.room.message/txn"],
+          ["PUT", "/rooms/!a:hs/redact/$event/txn"],
+          ["PUT", "/sendToDevice/m.room.encrypted/txn"],
           ["PUT", "/user/@bot:hs/rooms/!a:hs/account_data/dev.homing.chat"]
         ] as const
       ) {
@@ -156,6 +157,16 @@ describe("the fetch of a client", () => {
       ) {
         const { asked, fetchFn } = yield* overAnswers([answer(502), answer(200)])
         assert.strictEqual(yield* after(10_000, fetchFn(base + path, { method })), 502)
+        assert.strictEqual(asked.length, 1)
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("leaves the repetition of what is said in a room to the outbox, which seals it anew", () =>
+    Effect.gen(function*() {
+      const send = `${base}/rooms/!a:hs/send/m.room.message/txn`
+      for (const first of [refused, answer(502), answer(429, {}, { "retry-after": "6" })]) {
+        const { asked, fetchFn } = yield* overAnswers([first, answer(200)])
+        assert.notStrictEqual(yield* after(10_000, fetchFn(send, { method: "PUT" })), 200)
         assert.strictEqual(asked.length, 1)
       }
     }).pipe(Effect.scoped))
