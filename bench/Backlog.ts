@@ -105,6 +105,7 @@ const fill = Effect.fnUntraced(function*(dataDir: string, rooms: ReadonlyArray<R
       redactions: [],
       answered: [],
       gaps: [],
+      encrypted: [],
       cursor
     })
   }

@@ -39,6 +39,7 @@ const program = Effect.gen(function*() {
         answered: [],
         echoes: [],
         gaps: [],
+        encrypted: [],
         cursor: SyncToken.make(`s${n}`)
       })
       for (const n of numbers) yield* store.inbox.settle(row(n).key, answered([reply(n)]))

@@ -45,6 +45,7 @@ const program = Effect.gen(function*() {
       redactions: [],
       answered: [],
       gaps: [],
+      encrypted: [],
       cursor: SyncToken.make(`s${n}`)
     }))
   const half = messages / 2

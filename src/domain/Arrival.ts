@@ -31,6 +31,8 @@ export interface Echo {
 /** What a sync answer brings for the inbox and the outbox, oldest first. */
 export interface Arrivals {
   readonly messages: ReadonlyArray<Arrived>
+  /** Messages in clear of rooms that were encrypted by then: the homeserver can write such in the name of anybody. */
+  readonly inClear: ReadonlyArray<Arrived>
   /** Our own messages, come back. */
   readonly echoes: ReadonlyArray<Echo>
   /** New words for messages that may still wait (`m.replace`). */
@@ -58,16 +60,19 @@ export const arrivalsOf = (options: {
   readonly recovered: ReadonlyMap<RoomId, ReadonlyArray<RawEvent>>
   /** Rooms that show a chat, or will when the invite in hand is settled. */
   readonly registered: (room: RoomId) => boolean
+  /** Rooms that were known to be encrypted before this answer. */
+  readonly encrypted: ReadonlySet<RoomId>
 }): Arrivals => {
   const { batch, registered, self } = options
   const provenance = batch.initial ? "missed" : "live"
   const messages: Array<Arrived> = []
+  const inClear: Array<Arrived> = []
   const echoes: Array<Arrivals["echoes"][number]> = []
   const edits: Array<Arrivals["edits"][number]> = []
   const redactions: Array<Arrivals["redactions"][number]> = []
   const answered: Array<EventId> = []
 
-  const sort = (event: RawEvent, roomId: RoomId) => {
+  const sort = (event: RawEvent, roomId: RoomId, mustBeEncrypted: boolean) => {
     if (event.type === "m.room.redaction") {
       const target = readEventId(event.content["redacts"] ?? event.redacts)
       if (Option.isSome(target)) redactions.push({ target: target.value })
@@ -81,7 +86,7 @@ export const arrivalsOf = (options: {
         echoes.push({ transactionId, eventId: event.event_id, roomId, question: answer?.question })
       }
       if (answer !== undefined && isLast(answer)) answered.push(answer.question)
-    } else {
+    } else if (!mustBeEncrypted) {
       const edit = readEdit(event.content)
       if (Option.isSome(edit)) {
         const { "m.new_content": content, "m.relates_to": { event_id: target } } = edit.value
@@ -94,7 +99,11 @@ export const arrivalsOf = (options: {
     const { roomId } = timeline
     const recovered = options.recovered.get(roomId) ?? []
     const events = [...recovered, ...timeline.events]
-    for (const event of events) sort(event, roomId)
+    const encrypted = encryptedFrom(events, {
+      before: options.encrypted.has(roomId),
+      now: batch.encrypted.includes(roomId)
+    })
+    for (const [index, event] of events.entries()) sort(event, roomId, index >= encrypted)
     const settled = batch.since !== undefined
       ? 1 + events.findLastIndex((event) => isOwnComing(event, self))
       : registered(roomId)
@@ -102,10 +111,26 @@ export const arrivalsOf = (options: {
       : events.length
     for (const [index, event] of events.entries()) {
       if (index < settled || !isMessageOfOthers(event, self)) continue
-      messages.push({ roomId, event, provenance: index < recovered.length ? "recovered" : provenance })
+      const arrived: Arrived = { roomId, event, provenance: index < recovered.length ? "recovered" : provenance }
+      if (index >= encrypted && event.type !== encryptedType) inClear.push(arrived)
+      else messages.push(arrived)
     }
   }
-  return { messages, echoes, edits, redactions, answered }
+  return { messages, inClear, echoes, edits, redactions, answered }
+}
+
+/**
+ * From which event on the room is encrypted, by the order of its timeline and no clock. What switched it on and is not among the events came
+ * before them, and so did the first of several.
+ */
+const encryptedFrom = (
+  events: ReadonlyArray<RawEvent>,
+  room: { readonly before: boolean; readonly now: boolean }
+): number => {
+  if (room.before) return 0
+  if (!room.now) return events.length
+  const at = events.findIndex(({ state_key, type }) => type === "m.room.encryption" && state_key === "")
+  return at === -1 || events[at]?.unsigned?.["prev_content"] !== undefined ? 0 : at
 }
 
 const isMessageOfOthers = (event: RawEvent, self: UserId): boolean =>

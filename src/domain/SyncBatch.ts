@@ -46,6 +46,8 @@ export interface SyncBatch {
   readonly departures: ReadonlyArray<{ readonly roomId: RoomId; readonly membership: OwnMembership }>
   /** Rooms whose tombstone, marker or create event came with this answer: their chat may have moved. */
   readonly reshaped: ReadonlyArray<RoomId>
+  /** Rooms whose state in this answer says that they are encrypted. */
+  readonly encrypted: ReadonlyArray<RoomId>
   /** How many events or rooms could not be decoded and were passed over. */
   readonly unreadable: number
 }

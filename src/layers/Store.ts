@@ -18,6 +18,7 @@ import type {
 } from "../domain/Ids.ts"
 import type { OutgoingFile, OutgoingMessage, Provenance } from "../domain/Message.ts"
 import type { Origin } from "../domain/Origin.ts"
+import type { IgnoreReason } from "../domain/Policy.ts"
 import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import type { Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
@@ -79,6 +80,8 @@ export interface Ingested {
   readonly echoes: ReadonlyArray<Echo>
   /** What catching up left out. */
   readonly gaps: ReadonlyArray<Omit<Gap, "noticedAt">>
+  /** Rooms that are encrypted from now on, for good. */
+  readonly encrypted: ReadonlyArray<RoomId>
   readonly cursor: SyncToken
 }
 
@@ -101,6 +104,8 @@ export interface HeldRoom {
   readonly since: SyncToken
   /** The process was away when it was left behind, so that the `backlog` setting speaks. */
   readonly afterAbsence: boolean
+  /** It was known to be encrypted by then: nothing in clear is to be believed of what it missed. */
+  readonly wasEncrypted: boolean
   readonly failures: number
   /** Milliseconds since the epoch. */
   readonly triedAt: number
@@ -191,6 +196,9 @@ export class Store extends Context.Service<Store, {
 
   readonly cursor: Stored<SyncToken | undefined>
 
+  /** Which of these rooms were ever encrypted, as far as the bot was told. */
+  encryptedRooms(among: ReadonlyArray<RoomId>): Stored<ReadonlySet<RoomId>>
+
   readonly chats: {
     readonly all: Stored<ReadonlyArray<Chat>>
     ofOwner(owner: UserId): Stored<ReadonlyArray<Chat>>
@@ -216,10 +224,11 @@ export class Store extends Context.Service<Store, {
 
   readonly inbox: {
     /**
-     * Keeps what a sync answer brought, and its cursor, in one transaction. A message whose key is known inserts nothing;
-     * an invite becomes pending again.
+     * Keeps what a sync answer brought, and its cursor, in one transaction. A message whose key is known inserts nothing; an invite becomes
+     * pending again. What somebody encrypted once counts once: the same bytes as another event are ignored, `replayed`. Answers with what is
+     * worth a warning: these, and the first message of each room that is ignored as `not_encrypted`.
      */
-    ingest(batch: Ingested): Stored<void>
+    ingest(batch: Ingested): Stored<ReadonlyArray<{ readonly row: InboxRow; readonly reason: IgnoreReason }>>
     /** Rooms that have pending rows: those first whose oldest row was begun least often, and of these the longest waiting. */
     readonly pendingRooms: Stored<ReadonlyArray<RoomId>>
     /** Rooms whose oldest pending row was begun at least so many times, and never settled. */
@@ -243,6 +252,10 @@ export class Store extends Context.Service<Store, {
     takeUp(room: RoomId): Stored<void>
     /** The same in all rooms. */
     readonly takeUpAll: Stored<void>
+    /** How many messages of a room came while the bot ran, were set aside, and still wait for their key. */
+    asideIn(room: RoomId): Stored<number>
+    /** Of the newest encrypted messages that came while the bot ran and waited for nothing else, oldest first: whether each was read. */
+    decryptions(limit: number): Stored<ReadonlyArray<boolean>>
     find(key: string): Stored<InboxRecord | undefined>
     findByCode(code: ReferenceCode): Stored<InboxRecord | undefined>
     /** The newest first. */

@@ -28,7 +28,13 @@ export interface WholeTimelines {
  */
 export const fillGaps = Effect.fn("fillGaps")(function*(
   batch: SyncBatch,
-  options: { readonly self: UserId; readonly registered: ReadonlySet<RoomId>; readonly afterAbsence: boolean }
+  options: {
+    readonly self: UserId
+    readonly registered: ReadonlySet<RoomId>
+    readonly afterAbsence: boolean
+    /** Rooms that were known to be encrypted before this answer. */
+    readonly encrypted: ReadonlySet<RoomId>
+  }
 ) {
   const now = yield* Clock.currentTimeMillis
   const held = new Map((yield* (yield* Store).inbox.heldRooms).map((room) => [room.roomId, room]))
@@ -47,7 +53,8 @@ export const fillGaps = Effect.fn("fillGaps")(function*(
     const known = held.get(gap.roomId)
     const failures = (known?.failures ?? 0) + 1
     const afterAbsence = known?.afterAbsence ?? options.afterAbsence
-    return [{ roomId: gap.roomId, since: gap.to, afterAbsence, failures, triedAt: now }]
+    const wasEncrypted = known?.wasEncrypted ?? options.encrypted.has(gap.roomId)
+    return [{ roomId: gap.roomId, since: gap.to, afterAbsence, wasEncrypted, failures, triedAt: now }]
   })
   const heldNow = new Set(holds.map(({ roomId }) => roomId))
   const whole: WholeTimelines = {

@@ -23,12 +23,22 @@ export const ingest = Effect.fn("ingest")(function*(
   const store = yield* Store
   const { userId: self } = yield* (yield* MatrixSession).self
   const registered = batch.since === undefined ? yield* roomsOfChats(batch) : new Set<RoomId>()
-  const { holds, leftOut, recovered, released, timelines } = yield* fillGaps(batch, { self, registered, afterAbsence })
+  const known = yield* store.encryptedRooms(batch.timelines.map(({ roomId }) => roomId))
+  const whole = yield* fillGaps(batch, { self, registered, afterAbsence, encrypted: known })
+  const { holds, leftOut, recovered, released, timelines } = whole
+  // Of a held room an earlier answer may have told that it is encrypted now, and this one brings when.
+  const encryptedSince = released.length === 0 ? [] : yield* store.encryptedRooms(released.map(({ roomId }) => roomId))
+  const encryptedBefore = new Set(known)
+  for (const { roomId, wasEncrypted } of released) {
+    if (wasEncrypted) encryptedBefore.add(roomId)
+    else encryptedBefore.delete(roomId)
+  }
   const arrivals = arrivalsOf({
-    batch: { ...batch, timelines },
+    batch: { ...batch, timelines, encrypted: [...batch.encrypted, ...encryptedSince] },
     self,
     recovered,
-    registered: (room) => registered.has(room)
+    registered: (room) => registered.has(room),
+    encrypted: encryptedBefore
   })
   const lateRooms = new Set(released.flatMap(({ afterAbsence, roomId }) => afterAbsence ? [roomId] : []))
   const waited = arrivals.messages.filter(({ roomId }) => afterAbsence || lateRooms.has(roomId))
@@ -47,17 +57,26 @@ export const ingest = Effect.fn("ingest")(function*(
   ]
   const keep = store.inbox.ingest({
     rows,
-    ignored: messages.flatMap((row) => skipped.has(row.event.event_id) ? [{ row, reason: "backlog" }] : []),
+    ignored: [
+      ...messages.flatMap((row) => skipped.has(row.event.event_id) ? [{ row, reason: "backlog" }] : []),
+      ...arrivals.inClear.map((arrived) => ({ row: messageRow(arrived), reason: "not_encrypted" }))
+    ],
     echoes: arrivals.echoes,
     edits: arrivals.edits,
     redactions: arrivals.redactions,
     answered: arrivals.answered,
     gaps: leftOut,
+    encrypted: batch.encrypted,
     cursor: batch.nextBatch
   })
   const changesHolds = holds.length + released.length > 0
   const hold = store.inbox.hold(holds, released.map(({ roomId }) => roomId))
-  yield* changesHolds ? store.transaction(Effect.andThen(keep, hold)) : keep
+  const suspicious = yield* changesHolds ? store.transaction(Effect.tap(keep, hold)) : keep
+  for (const { reason, row } of suspicious) {
+    yield* Effect.logWarning("message_not_trusted").pipe(
+      Effect.annotateLogs({ room: row.roomId, user: row.sender, event: row.key, reason })
+    )
+  }
   if (batch.unreadable > 0) {
     yield* Effect.logWarning("sync_events_unreadable").pipe(Effect.annotateLogs({ count: batch.unreadable }))
   }

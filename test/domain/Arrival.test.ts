@@ -47,12 +47,24 @@ const batch = (events: ReadonlyArray<RawEvent>, more: Partial<SyncBatch> = {}): 
   invites: [],
   departures: [],
   reshaped: [],
+  encrypted: [],
   unreadable: 0,
   ...more
 })
 
-const sorted = (given: SyncBatch, registered = true, recovered: ReadonlyArray<RawEvent> = []) =>
-  arrivalsOf({ batch: given, self, registered: () => registered, recovered: new Map([[room, recovered]]) })
+const sorted = (
+  given: SyncBatch,
+  registered = true,
+  recovered: ReadonlyArray<RawEvent> = [],
+  encrypted: ReadonlyArray<RoomId> = []
+) =>
+  arrivalsOf({
+    batch: given,
+    self,
+    registered: () => registered,
+    recovered: new Map([[room, recovered]]),
+    encrypted: new Set(encrypted)
+  })
 
 const ids = (given: SyncBatch, registered = true) => sorted(given, registered).messages.map((_) => _.event.event_id)
 
@@ -265,5 +277,62 @@ describe("an answer of another session", () => {
     assert.deepStrictEqual(found(batch(events)), ["$2", "$5"])
     assert.deepStrictEqual(found(batch(events, { initial: true })), [])
     assert.deepStrictEqual(found(batch([{ ...answer("$2", "$1"), sender: alice }])), [])
+  })
+})
+
+describe("in clear", () => {
+  const encryption = (id: string, more: Partial<RawEvent> = {}) =>
+    event(id, alice, { algorithm: "m.megolm.v1.aes-sha2" }, { type: "m.room.encryption", state_key: "", ...more })
+  const sealed = (id: string) => event(id, alice, {}, { type: "m.room.encrypted" })
+  const split = (arrivals: ReturnType<typeof sorted>) => ({
+    messages: arrivals.messages.map((_): string => _.event.event_id),
+    inClear: arrivals.inClear.map((_): string => _.event.event_id)
+  })
+
+  it("is ignored what was said after encryption was switched on, by the order of the timeline", () => {
+    const late = event("$late", alice, {}, { origin_server_ts: -1 })
+    const given = batch([event("$1", alice), encryption("$e"), sealed("$2"), late], { encrypted: [room] })
+    assert.deepEqual(split(sorted(given)), { messages: ["$1", "$2"], inClear: ["$late"] })
+    assert.deepEqual(split(sorted(given, true, [event("$0", alice)])), {
+      messages: ["$0", "$1", "$2"],
+      inClear: ["$late"]
+    })
+  })
+
+  it("is ignored all that comes from a room that was encrypted before", () => {
+    const given = batch([event("$1", alice), sealed("$2")])
+    assert.deepEqual(split(sorted(given, true, [event("$0", alice)], [room])), {
+      messages: ["$2"],
+      inClear: ["$0", "$1"]
+    })
+    // The second time only changes how: the first is not among these.
+    const again = batch([event("$1", alice), encryption("$e", { unsigned: { prev_content: {} } })], {
+      encrypted: [room]
+    })
+    assert.deepEqual(split(sorted(again)), { messages: [], inClear: ["$1"] })
+    assert.deepEqual(split(sorted(again, true, [], [room])), { messages: [], inClear: ["$1"] })
+  })
+
+  it("is ignored all that came after a switch which stands before what was caught up with", () => {
+    const given = batch([event("$1", alice)], { encrypted: [room] })
+    assert.deepEqual(split(sorted(given, true, [event("$0", alice)])), { messages: [], inClear: ["$0", "$1"] })
+  })
+
+  it("is ignored nothing where only the timeline says that the room is encrypted: its state may have lost that", () => {
+    const given = batch([encryption("$e"), event("$1", alice)])
+    assert.deepEqual(split(sorted(given)), { messages: ["$1"], inClear: [] })
+  })
+
+  it("nothing edits what waits, and everything may take it back", () => {
+    const edit = event("$edit", alice, {
+      "m.new_content": { body: "!rename Hacked" },
+      "m.relates_to": { rel_type: "m.replace", event_id: "$1" }
+    })
+    const redaction = event("$r", alice, { redacts: "$1" }, { type: "m.room.redaction" })
+    const given = batch([edit, redaction])
+    assert.lengthOf(sorted(given).edits, 1)
+    const encrypted = sorted(given, true, [], [room])
+    assert.deepStrictEqual(encrypted.edits, [])
+    assert.lengthOf(encrypted.redactions, 1)
   })
 })

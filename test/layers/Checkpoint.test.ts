@@ -30,6 +30,7 @@ describe("Checkpoint", () => {
         redactions: [],
         answered: [],
         gaps: [],
+        encrypted: [],
         cursor: SyncToken.make("s1")
       }))
       assert.strictEqual(places[0], "Store.inbox.ingest:before")

@@ -4,7 +4,12 @@ import { TestClock } from "effect/testing"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { aChat, aDatabase, answerTo, bodyOf, homeserver, startBot } from "./World.ts"
 
-const sealed = { algorithm: "m.megolm.v1.aes-sha2", ciphertext: "c2VjcmV0", session_id: "s", device_id: "D" }
+const sealed = (ciphertext: string) => ({
+  algorithm: "m.megolm.v1.aes-sha2",
+  ciphertext,
+  session_id: "s",
+  device_id: "D"
+})
 
 describe("encrypted messages that cannot be read", () => {
   it.effect(
@@ -15,12 +20,12 @@ describe("encrypted messages that cannot be read", () => {
         const bot = yield* startBot({ database: yield* aDatabase })
         const room = yield* aChat(alice)
         assert.isUndefined(yield* bot.whyNotReady)
-        for (const _ of ["one", "two"]) {
-          yield* alice.send(room, "m.room.encrypted", sealed)
+        for (const ciphertext of ["b25l", "dHdv"]) {
+          yield* alice.send(room, "m.room.encrypted", sealed(ciphertext))
           yield* Effect.repeat(TestClock.adjust("1 second"), { times: 25 })
         }
         assert.isUndefined(yield* bot.whyNotReady)
-        yield* alice.send(room, "m.room.encrypted", sealed)
+        yield* alice.send(room, "m.room.encrypted", sealed("dGhyZWU"))
         yield* Effect.repeat(TestClock.adjust("1 second"), { times: 25 })
         assert.include(yield* bot.whyNotReady, "3 of the last 3 encrypted messages could not be decrypted")
         const status = yield* answerTo(alice, room, yield* alice.say(room, "!status"))

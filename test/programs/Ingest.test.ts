@@ -348,6 +348,7 @@ describe("taking in what the server sends", () => {
         answered: [],
         echoes: [],
         gaps: [],
+        encrypted: [],
         cursor: before
       })
       yield* startBot({ database: old })

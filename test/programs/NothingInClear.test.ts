@@ -1,11 +1,13 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Context, Effect, Schedule } from "effect"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
-import { serverError } from "../../src/layers/Homeserver/Faults.ts"
+import { rateLimited, serverError } from "../../src/layers/Homeserver/Faults.ts"
+import { Store } from "../../src/layers/Store.ts"
+import { temporaryDirectory } from "../layers/Store/Samples.ts"
 import { type SdkPerson, sdkPerson } from "./SdkPerson.ts"
 import { keyedBot, Wire, wiredWorld } from "./Wire.ts"
 
-const bots = ["restart", "waiting", "upgrade", "switch", "hidden", "lost"]
+const bots = ["restart", "waiting", "upgrade", "switch", "limited", "rejoins", "renewed", "hidden", "lost"]
 
 const until = (condition: () => boolean) =>
   Effect.sync(condition).pipe(Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("20 millis") }))
@@ -102,6 +104,69 @@ layer(wiredWorld([...bots, "ann"]), { excludeTestServices: true })("an encrypted
       }).pipe(Effect.scoped),
     30_000
   )
+
+  it.effect("when it was encrypted while the homeserver let the bot wait", () =>
+    Effect.gen(function*() {
+      const wire = yield* Wire
+      const bot = yield* keyedBot("limited")
+      const ann = yield* sdkPerson("ann", "password")
+      const room = yield* ann.createRoom("Open", bot.userId, false)
+      yield* ann.greetingIn(room)
+      const { inject } = yield* Homeserver
+      yield* inject({ user: bot.userId, method: "PUT", path: "/send/m.room.", effect: rateLimited(4_000) })
+      const before = (yield* wire.saidInClearBy(bot.userId)).length
+      const question = yield* ann.say(room, "asked in clear")
+      yield* wire.saidInClearBy(bot.userId).pipe(
+        Effect.repeat({ until: (said) => said.length > before, schedule: Schedule.spaced("20 millis") })
+      )
+      yield* ann.encrypt(room)
+      yield* twoSyncsOf(bot.userId)
+      assert.isTrue((yield* ann.answerTo(room, question)).isEncrypted())
+      assert.lengthOf(yield* wire.saidInClearBy(bot.userId), before + 1)
+    }).pipe(Effect.scoped), 30_000)
+
+  it.effect(
+    "when the bot comes back to it, and the homeserver conceals the encryption from then on",
+    () =>
+      Effect.gen(function*() {
+        const wire = yield* Wire
+        const bot = yield* keyedBot("rejoins")
+        const ann = yield* sdkPerson("ann", "password")
+        const room = yield* ann.createRoom("Open", bot.userId, false)
+        yield* ann.greetingIn(room)
+        yield* ann.answerTo(room, yield* ann.say(room, "asked in clear"))
+        yield* ann.encrypt(room)
+        yield* asked(ann, room, "asked in secret")
+        const before = (yield* wire.saidInClearBy(bot.userId)).length
+        yield* Effect.promise(() => ann.client.kick(room, bot.userId))
+        yield* ann.sees(room, bot.userId, "leave")
+        yield* wire.hideEncryptionFrom(bot.userId, true)
+        yield* ann.invite(room, bot.userId)
+        yield* ann.sees(room, bot.userId)
+        yield* asked(ann, room, "are you back?")
+        assert.lengthOf(yield* wire.saidInClearBy(bot.userId), before)
+      }).pipe(Effect.scoped),
+    30_000
+  )
+
+  it.effect("when the homeserver conceals the encryption from a new device of the bot", () =>
+    Effect.gen(function*() {
+      const wire = yield* Wire
+      const { ann, bot, room } = yield* secretChat("renewed")
+      yield* bot.stop
+      yield* Context.get(bot.database, Store).session.forgetDevice
+      yield* wire.hideEncryptionFrom(bot.userId, true)
+      const fooled = yield* keyedBot("renewed", {
+        before: { database: bot.database, dataDir: yield* temporaryDirectory }
+      })
+      yield* until(() => fooled.log.some(({ event }) => event === "device_not_verified" || event === "device_verified"))
+      yield* ann.say(room, "out with it")
+      yield* until(() =>
+        fooled.log.some(({ event }) => /^(reply_delayed|message_answered|message_not_decrypted)$/.test(event))
+      )
+      yield* twoSyncsOf(bot.userId)
+      yield* nothingInClear(bot.userId, room)
+    }).pipe(Effect.scoped), 40_000)
 
   const syncs = [
     { name: "hidden", memory: "from its cursor", cursorIsKnown: true },

@@ -3,7 +3,7 @@ import * as Layer from "effect/Layer"
 import { EncryptionLocked, Undecryptable } from "../../domain/Errors.ts"
 import { MatrixCrypto } from "../MatrixClient.ts"
 import { failure } from "./Requests.ts"
-import { makeIsEncrypted, Sealing } from "./Sealing.ts"
+import { makeProver, Sealing } from "./Sealing.ts"
 
 /** A client without keys: it reads nothing that is encrypted. */
 export const decryption = Layer.succeed(
@@ -22,14 +22,10 @@ export const decryption = Layer.succeed(
 /** And says nothing in a room that is. */
 export const sealing = Layer.effect(
   Sealing,
-  Effect.map(makeIsEncrypted, (isEncrypted) =>
+  Effect.map(makeProver, (prove) =>
     Sealing.of({
       announced: Effect.void,
-      of: (roomId) =>
-        Effect.map(isEncrypted(roomId), (encrypted) =>
-          encrypted
-            ? { _tag: "EncryptedRoom" as const, roomId, encrypt: () => Effect.fail(noCrypto) }
-            : { _tag: "PlainRoom" as const, roomId })
+      of: (roomId) => prove(roomId, { remembered: Effect.succeed(false), encrypt: () => Effect.fail(noCrypto) })
     }))
 )
 

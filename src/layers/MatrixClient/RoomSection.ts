@@ -40,6 +40,10 @@ export const stateOf = (room: unknown): ReadonlyArray<unknown> => {
     : [...eventsOf(field(room, "state")), ...eventsOf(field(room, "timeline")).filter(isState)]
 }
 
+/** Once it stands in a room's state, the room is encrypted for good, whatever its content. */
+export const saysEncrypted = (event: unknown): boolean =>
+  textField(event, "type") === "m.room.encryption" && textField(event, "state_key") === ""
+
 /** The last membership event of `self` among `events`. */
 export const ownMember = (events: ReadonlyArray<unknown>, self: UserId): unknown =>
   events.findLast((event) => textField(event, "type") === "m.room.member" && textField(event, "state_key") === self)

@@ -4,7 +4,16 @@ import { originType, readOrigin } from "../../domain/Origin.ts"
 import type { OwnMembership, RoomMember, ServerRoom } from "../../domain/ServerRoom.ts"
 import { eventsOf, field, type Json, record, textField } from "./Json.ts"
 import { mayReplaceRoom } from "./PowerLevels.ts"
-import { departureBy, departureOf, isRoomId, isUserId, ownMember, sectionsOf, stateOf } from "./RoomSection.ts"
+import {
+  departureBy,
+  departureOf,
+  isRoomId,
+  isUserId,
+  ownMember,
+  saysEncrypted,
+  sectionsOf,
+  stateOf
+} from "./RoomSection.ts"
 
 /** A room and the few state events that it is read from, so that a later answer can change one of them. */
 interface KnownRoom {
@@ -14,6 +23,8 @@ interface KnownRoom {
     readonly tombstone: Json | undefined
   }
   readonly room: ServerRoom
+  /** Its own state has said that it is encrypted: that holds for good, also after the bot has left it. Not what an invite says. */
+  readonly everEncrypted: boolean
 }
 
 /** Every room of the account as of the last sync answer. A value: an answer makes a new one. */
@@ -25,6 +36,7 @@ const noRooms: ReadonlySet<RoomId> = new Set()
 
 const unknownRoom = (roomId: RoomId, membership: OwnMembership): KnownRoom => ({
   state: { create: undefined, powerLevels: undefined, tombstone: undefined },
+  everEncrypted: false,
   room: {
     roomId,
     membership,
@@ -90,7 +102,7 @@ const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>, self: User
       }
     }
   }
-  return derive(known.room, { create, powerLevels, tombstone }, {
+  return derive(known, { create, powerLevels, tombstone }, {
     name,
     encrypted,
     children: children ?? known.room.children,
@@ -99,7 +111,7 @@ const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>, self: User
 }
 
 const derive = (
-  room: ServerRoom,
+  { everEncrypted, room }: KnownRoom,
   state: KnownRoom["state"],
   changed: Pick<ServerRoom, "name" | "encrypted" | "children" | "members">,
   self: UserId
@@ -110,6 +122,7 @@ const derive = (
   const replacedBy = textField(state.tombstone, "sender")
   return {
     state,
+    everEncrypted,
     room: {
       ...room,
       ...changed,
@@ -140,10 +153,21 @@ const withMembership = (known: KnownRoom, membership: OwnMembership): KnownRoom 
   }
 }
 
-/** A room that was just entered comes with its whole state: of the time before, only the marker, our own word, is kept. */
+/**
+ * A room that was just entered comes with its whole state: of the time before, only the marker, our own word, is kept, and that it was
+ * encrypted, which a server cannot take back.
+ */
 const entered = (roomId: RoomId, membership: OwnMembership, before: KnownRoom | undefined): KnownRoom => {
   const fresh = unknownRoom(roomId, membership)
-  return { ...fresh, room: { ...fresh.room, marker: before?.room.marker } }
+  const everEncrypted = before?.everEncrypted === true
+  return { ...fresh, everEncrypted, room: { ...fresh.room, marker: before?.room.marker, encrypted: everEncrypted } }
+}
+
+/** The room's own state, of which an invite shows a part that nobody vouches for. */
+const applyOwnState = (known: KnownRoom, section: unknown, self: UserId): KnownRoom => {
+  const events = stateOf(section)
+  const after = applyState(known, events, self)
+  return after.everEncrypted || !events.some(saysEncrypted) ? after : { ...after, everEncrypted: true }
 }
 
 /** The view after one more answer of `/sync`: the same one when no room changed, for most answers bring only messages. */
@@ -160,11 +184,11 @@ export const applySync = (view: RoomView, raw: unknown, self: UserId): RoomView 
   for (const { raw: section, roomId } of sectionsOf(raw, "join").rooms) {
     const before = view.get(roomId)
     const start = before?.room.membership === "join" ? before : entered(roomId, "join", before)
-    set(roomId, applyAccountData(applyState(start, stateOf(section), self), eventsOf(field(section, "account_data"))))
+    set(roomId, applyAccountData(applyOwnState(start, section, self), eventsOf(field(section, "account_data"))))
   }
   for (const { raw: section, roomId } of sectionsOf(raw, "leave").rooms) {
     const before = view.get(roomId) ?? unknownRoom(roomId, "left")
-    const after = applyAccountData(applyState(before, stateOf(section), self), eventsOf(field(section, "account_data")))
+    const after = applyAccountData(applyOwnState(before, section, self), eventsOf(field(section, "account_data")))
     set(roomId, withMembership(after, departureOf(section, self)))
   }
   return next ?? view

@@ -2,17 +2,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend.js"
-import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api/index.js"
 import { type MatrixClient, MatrixEvent } from "matrix-js-sdk/lib/matrix.js"
 import type { RoomId } from "../../domain/Ids.ts"
 import { field } from "./Json.ts"
 import { failure, MatrixRequests } from "./Requests.ts"
 import { SdkClient } from "./SdkClient.ts"
-import { makeIsEncrypted, Sealing } from "./Sealing.ts"
-
-/** The SDK encrypts by itself only what it sends by itself; the outbox sends what it has stored, with its own transaction id. */
-const isBackend = (crypto: CryptoApi): crypto is CryptoBackend => "encryptEvent" in crypto
+import { isBackend } from "./SdkCrypto.ts"
+import { makeProver, Sealing } from "./Sealing.ts"
 
 const notYet = (detail: string) => failure("encrypt", { _tag: "Unreachable", detail }, detail)
 
@@ -25,13 +21,13 @@ export const layer = Layer.effect(
   Effect.gen(function*() {
     const sdk = yield* SdkClient
     const { request } = yield* MatrixRequests
-    const isEncrypted = yield* makeIsEncrypted
+    const prove = yield* makeProver
     const toldOf = new WeakSet<MatrixClient>()
     const plainRooms = new WeakMap<MatrixClient, Set<RoomId>>()
 
     /**
      * The keys remember an encrypted room, whatever a server says of it later. To ask them costs a message more than all else, so they are
-     * asked once in the life of a client: what they learn in it, the answers to `/sync` of that life say, too.
+     * asked once in the life of a client: what they learn in it, the view of the rooms has seen, too, and keeps.
      */
     const isRemembered = Effect.fnUntraced(function*(client: MatrixClient, roomId: RoomId) {
       const crypto = client.getCrypto()
@@ -71,11 +67,8 @@ export const layer = Layer.effect(
       of: Effect.fn("Sealing.of")(function*(roomId) {
         const client = yield* sdk.current
         const crypto = client.getCrypto()
-        const encrypted = (yield* isEncrypted(roomId)) || (yield* isRemembered(client, roomId))
-        if (!encrypted) return { _tag: "PlainRoom" as const, roomId }
-        return {
-          _tag: "EncryptedRoom" as const,
-          roomId,
+        return yield* prove(roomId, {
+          remembered: isRemembered(client, roomId),
           encrypt: Effect.fn("Sealing.encrypt")(function*(said) {
             const room = client.getRoom(roomId)
             if (crypto === undefined || !isBackend(crypto) || room === null) {
@@ -90,7 +83,7 @@ export const layer = Layer.effect(
             })
             return { type: event.getWireType(), content: event.getWireContent() }
           })
-        }
+        })
       })
     })
   })

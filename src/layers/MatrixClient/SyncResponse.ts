@@ -4,7 +4,7 @@ import { type RoomId, SyncToken, type UserId } from "../../domain/Ids.ts"
 import { markerType } from "../../domain/Marker.ts"
 import { type Invite, RawEvent, type RoomTimeline, type SyncBatch } from "../../domain/SyncBatch.ts"
 import { eventsOf, field, textField } from "./Json.ts"
-import { departureOf, isUserId, ownMember, sectionsOf, stateOf } from "./RoomSection.ts"
+import { departureOf, isUserId, ownMember, saysEncrypted, sectionsOf, stateOf } from "./RoomSection.ts"
 
 const decodeEvent = Schema.decodeUnknownOption(RawEvent)
 const decodeToken = Schema.decodeUnknownOption(SyncToken)
@@ -86,6 +86,9 @@ export const readSyncResponse = (
     invites,
     departures: left.rooms.map(({ raw: room, roomId }) => ({ roomId, membership: departureOf(room, context.self) })),
     reshaped,
+    encrypted: [...joined.rooms, ...left.rooms].flatMap(({ raw: room, roomId }) =>
+      stateOf(room).some(saysEncrypted) ? [roomId] : []
+    ),
     unreadable
   }
 }

@@ -9,8 +9,8 @@ import { storeFailure } from "./Failures.ts"
 
 const decodeTables = decoderOf(Schema.Array(Schema.Struct({ name: Schema.String })))
 
-/** Who the bot is; every other table is what it remembers. */
-const identity = "account"
+/** Who the bot is, and where it must not speak in clear; every other table is what it remembers. */
+const kept = ["account", "encrypted_rooms"]
 
 /**
  * Empties the tables and leaves the file: one transaction, where deleting the file and its log would be several steps with a crash between
@@ -25,7 +25,7 @@ export const makeForget = (db: Database): Store["Service"]["forget"] =>
         statements.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
       )
       for (const { name } of tables) {
-        if (name !== identity || keep === "nothing") statements.run(`DELETE FROM "${name}"`)
+        if (!kept.includes(name) || keep === "nothing") statements.run(`DELETE FROM "${name}"`)
       }
     })
     yield* db.run(db.sql`VACUUM`)

@@ -47,6 +47,7 @@ const Held = Schema.Struct({
   room_id: RoomId,
   since: SyncToken,
   after_absence: Schema.Literals([0, 1]),
+  was_encrypted: Schema.Literals([0, 1]),
   failures: Schema.Int,
   tried_at: Schema.Number
 })
@@ -56,6 +57,7 @@ const toHeld = (row: typeof Held.Type): HeldRoom => ({
   roomId: row.room_id,
   since: row.since,
   afterAbsence: row.after_absence === 1,
+  wasEncrypted: row.was_encrypted === 1,
   failures: row.failures,
   triedAt: row.tried_at
 })
@@ -65,6 +67,8 @@ const decodeRoom = decoderOf(Schema.UndefinedOr(Room))
 const Seq = Schema.Struct({ seq: Schema.Int })
 const decodeSeq = decoderOf(Schema.UndefinedOr(Seq))
 const Count = Schema.Struct({ state: State, rows: Schema.Int })
+const decodeNumber = decoderOf(Schema.Struct({ rows: Schema.Int }))
+const decodeRead = decoderOf(Schema.Array(Schema.Struct({ read: Schema.Int })))
 
 /** What the column `aside` holds for a row that waits for its key, and for one that did. */
 const aside = 1
@@ -222,6 +226,24 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
       statements.run(takeUp)
     }),
 
+    asideIn: (room) =>
+      db.once("Store.inbox.asideIn", (statements) =>
+        decodeNumber(statements.get(
+          `SELECT count(*) AS "rows" FROM inbox
+            WHERE room_id = ? AND state = 'pending' AND aside <> 0 AND provenance = 'live'`,
+          room
+        )).rows),
+
+    decryptions: (limit) =>
+      db.once("Store.inbox.decryptions", (statements) =>
+        decodeRead(statements.all(
+          `SELECT state <> 'pending' AS "read" FROM inbox
+            WHERE seal IS NOT NULL AND provenance = 'live' AND (state <> 'pending' OR aside <> 0)
+              AND (reason IS NULL OR reason NOT IN ('answered_before', 'backlog', 'redacted', 'replayed'))
+            ORDER BY seq DESC LIMIT ?`,
+          limit
+        )).map(({ read }) => read === 1).reverse()),
+
     find: Effect.fn("Store.inbox.find")(function*(key) {
       const row = yield* firstRow(db, Record, sql`SELECT ${sql.literal(recordColumns)} FROM inbox WHERE key = ${key}`)
       return row && toRecord(row)
@@ -259,21 +281,23 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
     heldRooms: db.once(
       "Store.inbox.heldRooms",
       (statements) =>
-        decodeHeld(statements.all("SELECT room_id, since, after_absence, failures, tried_at FROM held_rooms")).map(
-          toHeld
-        )
+        decodeHeld(statements.all(
+          "SELECT room_id, since, after_absence, was_encrypted, failures, tried_at FROM held_rooms"
+        )).map(toHeld)
     ),
 
     hold: (holds, released) =>
       db.atomic("Store.inbox.hold", (statements) => {
         for (const room of released) statements.run("DELETE FROM held_rooms WHERE room_id = ?", room)
-        for (const { afterAbsence, failures, roomId, since, triedAt } of holds) {
+        for (const { afterAbsence, failures, roomId, since, triedAt, wasEncrypted } of holds) {
           statements.run(
-            `INSERT INTO held_rooms (room_id, since, after_absence, failures, tried_at) VALUES (?, ?, ?, ?, ?)
+            `INSERT INTO held_rooms (room_id, since, after_absence, was_encrypted, failures, tried_at)
+              VALUES (?, ?, ?, ?, ?, ?)
               ON CONFLICT (room_id) DO UPDATE SET failures = excluded.failures, tried_at = excluded.tried_at`,
             roomId,
             since,
             afterAbsence ? 1 : 0,
+            wasEncrypted ? 1 : 0,
             failures,
             triedAt
           )

@@ -1,8 +1,10 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Echo } from "../../domain/Arrival.ts"
+import { createHash } from "node:crypto"
+import { type Echo, encryptedType } from "../../domain/Arrival.ts"
 import { referenceCodeOf } from "../../domain/Diagnostic.ts"
+import type { IgnoreReason } from "../../domain/Policy.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
 import type { InboxRow, Ingested, Store } from "../Store.ts"
 import { type Database, decoderOf } from "./Database.ts"
@@ -13,8 +15,8 @@ const Event = Schema.Struct({ event: Schema.fromJsonString(RawEvent) })
 const decodeEvent = decoderOf(Schema.UndefinedOr(Event))
 
 const insertMessage = `
-  INSERT INTO inbox (key, kind, room_id, sender, event, provenance, state, reason, code, attempts, received_at, settled_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+  INSERT INTO inbox (key, kind, room_id, sender, event, seal, provenance, state, reason, code, attempts, received_at, settled_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
   ON CONFLICT (key) DO NOTHING`
 
 /**
@@ -29,24 +31,56 @@ const insertInvite = insertMessage.replace(
   WHERE inbox.state <> 'pending'`
 )
 
-/** What is ignored on arrival is settled, and so keeps no event. */
-const insert = (statements: Statements, row: InboxRow, now: number, ignoredFor?: string): void => {
-  const pending = ignoredFor === undefined
-  statements.run(
+/**
+ * What tells an encrypted message from every other of its sender: a hash of its bytes, which are signed, so that only the sender can make others
+ * that say the same. Of the bytes, for the text that stands for them can be written in more than one way. Whoever copies the message of
+ * somebody else takes no turn from them.
+ */
+const sealOf = ({ event, sender }: InboxRow): string | undefined => {
+  const ciphertext = event?.type === encryptedType ? event.content["ciphertext"] : undefined
+  return typeof ciphertext !== "string" ? undefined : createHash("sha256")
+    .update(JSON.stringify(sender))
+    .update(Buffer.from(ciphertext, "base64"))
+    .digest("base64url")
+}
+
+const replay: IgnoreReason = "replayed"
+const inClear: IgnoreReason = "not_encrypted"
+
+/** Why a row is settled on arrival, if it is: as it was decided, or because its message was taken in before as another event. */
+const ignoredFor = (statements: Statements, row: InboxRow, seal: string | undefined, decided: string | undefined) =>
+  seal === undefined || decided !== undefined ||
+    statements.get("SELECT 1 FROM inbox WHERE room_id = ? AND seal = ? AND key <> ?", row.roomId, seal, row.key) ===
+      undefined
+    ? decided
+    : replay
+
+/** What is ignored on arrival is settled, and so keeps no event. Answers why it is new and not answered. */
+const insert = (statements: Statements, row: InboxRow, now: number, decided?: string): string | undefined => {
+  const seal = sealOf(row)
+  const reason = ignoredFor(statements, row, seal, decided)
+  const pending = reason === undefined
+  const inserted = statements.run(
     row.kind === "invite" ? insertInvite : insertMessage,
     row.key,
     row.kind,
     row.roomId,
     row.sender,
     pending && row.event !== undefined ? JSON.stringify(row.event) : null,
+    seal ?? null,
     row.provenance,
     pending ? "pending" : "ignored",
-    ignoredFor ?? null,
+    reason ?? null,
     referenceCodeOf(row.key),
     now,
     pending ? null : now
   )
+  return inserted > 0 ? reason : undefined
 }
+
+/** The first message in clear of an encrypted room. Remembered, so that nobody is told twice. */
+const isFirstInClear = (statements: Statements, room: string): boolean =>
+  statements.run("UPDATE encrypted_rooms SET heard_in_clear = 1 WHERE room_id = ? AND heard_in_clear = 0", room) > 0
 
 /** Its sender said it again in other words before anybody answered: the answer is to those. */
 const edit = (statements: Statements, { content, sender, target }: Ingested["edits"][number]): void => {
@@ -92,9 +126,19 @@ const settleUnhandled = `
 export const makeIngest = (db: Database): Store["Service"]["inbox"]["ingest"] =>
   Effect.fnUntraced(function*(batch) {
     const now = yield* Clock.currentTimeMillis
-    yield* db.atomic("Store.inbox.ingest", (statements) => {
-      for (const row of batch.rows) insert(statements, row, now)
-      for (const { reason, row } of batch.ignored) insert(statements, row, now, reason)
+    return yield* db.atomic("Store.inbox.ingest", (statements) => {
+      for (const room of batch.encrypted) {
+        statements.run("INSERT INTO encrypted_rooms (room_id) VALUES (?) ON CONFLICT DO NOTHING", room)
+      }
+      const suspicious: Array<{ readonly row: InboxRow; readonly reason: IgnoreReason }> = []
+      for (const row of batch.rows) {
+        if (insert(statements, row, now) === replay) suspicious.push({ row, reason: replay })
+      }
+      for (const { reason, row } of batch.ignored) {
+        if (insert(statements, row, now, reason) === inClear && isFirstInClear(statements, row.roomId)) {
+          suspicious.push({ row, reason: inClear })
+        }
+      }
       for (const one of batch.edits) edit(statements, one)
       for (const key of batch.answered) statements.run(settleUnhandled, "answered", "answered_before", now, key)
       for (const { target } of batch.redactions) statements.run(settleUnhandled, "ignored", "redacted", now, target)
@@ -113,5 +157,6 @@ export const makeIngest = (db: Database): Store["Service"]["inbox"]["ingest"] =>
         "INSERT INTO cursor (id, token) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET token = excluded.token",
         batch.cursor
       )
+      return suspicious
     })
   })

@@ -6,6 +6,7 @@ import { makeDirectory } from "../MakeDirectory.ts"
 import type { Store } from "../Store.ts"
 import { makeChats } from "./Chats.ts"
 import { type Database, openDatabase } from "./Database.ts"
+import { makeEncryptedRooms } from "./EncryptedRooms.ts"
 import { noDataDir, storeFailure, unavailable } from "./Failures.ts"
 import { makeForget } from "./Forget.ts"
 import { makeInbox } from "./Inbox.ts"
@@ -22,6 +23,7 @@ export const makeStore = (db: Database): Store["Service"] => ({
   transaction: db.transaction,
   session: makeSession(db),
   cursor: makeCursor(db),
+  encryptedRooms: makeEncryptedRooms(db),
   chats: makeChats(db),
   reports: makeReports(db),
   inbox: makeInbox(db),

@@ -136,6 +136,16 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
       mimetype TEXT NOT NULL,
       bytes BLOB NOT NULL
     )`
+  ],
+  [
+    `CREATE TABLE encrypted_rooms (
+      room_id TEXT NOT NULL PRIMARY KEY,
+      heard_in_clear INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID`,
+    `ALTER TABLE inbox ADD COLUMN seal TEXT`,
+    // Rooms first: what comes at the same time comes to the same pages.
+    `CREATE INDEX inbox_seal ON inbox (room_id, seal) WHERE seal IS NOT NULL`,
+    `ALTER TABLE held_rooms ADD COLUMN was_encrypted INTEGER NOT NULL DEFAULT 0`
   ]
 ]
 

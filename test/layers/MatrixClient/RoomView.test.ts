@@ -104,6 +104,25 @@ describe("the view of a room", () => {
     assert.isTrue(seen(whole, joined(after(state("m.room.encryption", {}))))?.encrypted)
   })
 
+  it("keeps it that it was encrypted when the bot leaves and comes back, whatever the server tells then", () => {
+    const left = sync({ leave: { [room]: timeline(member(bot, "leave")) } })
+    const invited = sync({ invite: { [room]: { invite_state: { events: [member(bot, "invite")] } } } })
+    const back = joined(after(member(bot, "join")))
+    assert.isTrue(seen(whole, left)?.encrypted)
+    assert.isTrue(seen(whole, left, invited)?.encrypted)
+    assert.isTrue(seen(whole, left, back)?.encrypted)
+    assert.isTrue(seen(whole, left, invited, back)?.encrypted)
+  })
+
+  it("does not take it from an invite, whose state is anybody's word, that a room is encrypted for good", () => {
+    const claims = [member(bot, "invite"), state("m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" })]
+    const invited = sync({ invite: { [room]: { invite_state: { events: claims } } } })
+    assert.isTrue(seen(invited)?.encrypted)
+    assert.isFalse(seen(invited, joined(after(member(bot, "join"))))?.encrypted)
+    const refused = sync({ leave: { [room]: timeline(member(bot, "leave")) } })
+    assert.isFalse(seen(invited, refused, joined(after(member(bot, "join"))))?.encrypted)
+  })
+
   it("has no members once the bot is out, and says how it went", () => {
     const gone = seen(whole, sync({ leave: { [room]: timeline(member(bot, "leave")) } }))
     assert.strictEqual(gone?.membership, "kicked")

@@ -27,6 +27,7 @@ describe("a sync answer", () => {
       invites: [],
       departures: [],
       reshaped: [],
+      encrypted: [],
       unreadable: 0
     })
   })
@@ -48,6 +49,15 @@ describe("a sync answer", () => {
     const gap = { timeline: { events: [], limited: true, prev_batch: "p9" } }
     assert.deepStrictEqual(read(joined(gap))?.timelines, [{ roomId: room, events: [], limited: true, prevBatch: "p9" }])
     assert.deepStrictEqual(read(joined({ timeline: { events: [], limited: "yes" } }))?.timelines, [])
+  })
+
+  it("names the rooms whose state says that they are encrypted, and not those whose timeline alone does", () => {
+    const encryption = state("m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" })
+    assert.deepStrictEqual(read(joined(after(encryption)))?.encrypted, [room])
+    assert.deepStrictEqual(read(joined(timeline(encryption)))?.encrypted, [room])
+    assert.deepStrictEqual(read(joined({ ...after(), ...timeline(encryption) }))?.encrypted, [])
+    assert.deepStrictEqual(read(joined(timeline(event("m.room.encryption", {}))))?.encrypted, [])
+    assert.deepStrictEqual(read(sync({ leave: { [room]: after(encryption) } }))?.encrypted, [room])
   })
 
   it("passes over rooms whose id is none", () => {

@@ -85,6 +85,7 @@ export const batch = (rows: ReadonlyArray<InboxRow>, more: Partial<Batch> = {}):
   redactions: [],
   answered: [],
   gaps: [],
+  encrypted: [],
   cursor: SyncToken.make("s1"),
   ...more
 })

@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect } from "effect"
+import { Homeserver } from "../../src/layers/Homeserver.ts"
+import { FaultEffect } from "../../src/layers/Homeserver/Faults.ts"
+import type { Person } from "../../src/layers/Homeserver/Person.ts"
+import { Store } from "../../src/layers/Store.ts"
+import { aChat, aDatabase, answerTo, botId, homeserver, startBot } from "./World.ts"
+
+const encrypt = (person: Person, room: string) =>
+  person.setState(room, "m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" })
+
+/** What became of a message, once something did. */
+const outcome = Effect.fnUntraced(function*(database: Context.Context<Store>, event: string) {
+  const record = yield* Context.get(database, Store).inbox.find(event).pipe(
+    Effect.tap(() => Effect.yieldNow),
+    Effect.repeat({ until: (record) => record !== undefined && record.state !== "pending" })
+  )
+  return record?.reason ?? record?.state
+})
+
+/** One message before encryption is switched on, and one after. */
+const twoSides = Effect.fnUntraced(function*(alice: Person, room: string) {
+  const before = yield* alice.say(room, "!rename Before")
+  yield* encrypt(alice, room)
+  const after = yield* alice.say(room, "!rename After")
+  return { before, after }
+})
+
+describe("a message in clear", () => {
+  it.effect("is answered up to the moment when encryption is switched on, and not from then on", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const bot = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      const { after, before } = yield* twoSides(alice, room)
+      assert.strictEqual(yield* outcome(database, before), "answered")
+      assert.strictEqual(yield* outcome(database, after), "not_encrypted")
+      assert.deepStrictEqual((yield* bot.chats).map(({ title }) => title), ["Before"])
+      const warnings = bot.log.filter(({ event }) => event === "message_not_trusted")
+      assert.deepStrictEqual(warnings.map(({ data }) => data), [
+        { room, user: alice.userId, event: after, reason: "not_encrypted" }
+      ])
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("is told from one before by what came while the bot was away, too", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const first = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      yield* first.stop
+      const { after, before } = yield* twoSides(alice, room)
+      const second = yield* startBot({ database })
+      assert.strictEqual(yield* outcome(database, before), "answered")
+      assert.strictEqual(yield* outcome(database, after), "not_encrypted")
+      assert.deepStrictEqual((yield* second.chats).map(({ title }) => title), ["Before"])
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("is told from one before in what the server left out and the bot caught up with", () =>
+    Effect.gen(function*() {
+      const server = yield* Homeserver
+      const alice = yield* server.as("alice")
+      const database = yield* aDatabase
+      const first = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      yield* first.stop
+      const { after, before } = yield* twoSides(alice, room)
+      const last = yield* alice.say(room, "!rename Last")
+      yield* server.inject({ user: botId, path: "/sync", effect: FaultEffect.Gap() })
+      yield* startBot({ database })
+      assert.strictEqual(yield* outcome(database, before), "answered")
+      assert.strictEqual(yield* outcome(database, after), "not_encrypted")
+      assert.strictEqual(yield* outcome(database, last), "not_encrypted")
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("is told from one before by a bot whose database was lost", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const first = yield* startBot({ database: yield* aDatabase })
+      const room = yield* aChat(alice)
+      yield* answerTo(alice, room, yield* alice.say(room, "one"))
+      yield* first.stop
+      const { after, before } = yield* twoSides(alice, room)
+      const database = yield* aDatabase
+      yield* startBot({ database })
+      assert.strictEqual(yield* outcome(database, before), "answered")
+      assert.strictEqual(yield* outcome(database, after), "not_encrypted")
+    }).pipe(Effect.provide(homeserver)))
+})
