@@ -67,3 +67,9 @@ export const suspectAttempts = 2
 export const lockedText =
   "I cannot read a message here: its key has not reached me. Please send it again. If that does not help, your " +
   "client may keep keys from devices that are not verified: verify me, or allow such devices in its settings."
+
+/** The same in a room of several, when it is more than one. */
+export const lockedInCompanyText =
+  "I cannot read some of the messages here: their keys have not reached me. If you wrote to me and got no answer, please send it " +
+  "again. If that does not help, your client may keep keys from devices that are not verified: verify me, or allow such " +
+  "devices in its settings."

@@ -141,6 +141,13 @@ export class Undecryptable extends Schema.TaggedError<Undecryptable>()("Undecryp
   }
 }
 
+/** An encrypted event whose key was given by somebody else than it claims to be from: the homeserver has put another name on it. */
+export class ForgedSender extends Schema.TaggedError<ForgedSender>()("ForgedSender", {}) {
+  override get message() {
+    return "The event is not from whom it says it is."
+  }
+}
+
 // --- what stops a start
 
 /** One setting that cannot be used. `names` lists every name that it can be set by. */

@@ -10,6 +10,7 @@ import type {
   CredentialsRefused,
   CryptoUnusable,
   EncryptionLocked,
+  ForgedSender,
   HomeserverUnreachable,
   MatrixFailure,
   SessionEnded,
@@ -134,7 +135,7 @@ export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
 /** Reads what was said in encrypted rooms, and keeps the keys for it. Sending encrypts by itself. */
 export class MatrixCrypto extends Context.Service<MatrixCrypto, {
   /** The event in clear: its type and content are those that were encrypted. Asks the server for nothing. */
-  decrypt(room: RoomId, event: RawEvent): Effect.Effect<RawEvent, Undecryptable>
+  decrypt(room: RoomId, event: RawEvent): Effect.Effect<RawEvent, Undecryptable | ForgedSender>
   /** Waits for a room where something that could not be decrypted now can. */
   readonly nextReadable: Effect.Effect<RoomId>
   /**

@@ -1,15 +1,17 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { encryptedType } from "../domain/Arrival.ts"
-import { lockedText, referenceCodeOf } from "../domain/Diagnostic.ts"
+import { lockedInCompanyText, lockedText, referenceCodeOf } from "../domain/Diagnostic.ts"
 import { notice } from "../domain/Message.ts"
+import { isAllowed } from "../domain/Policy.ts"
 import { joinedCount } from "../domain/ServerRoom.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
+import { AppConfig } from "../layers/AppConfig.ts"
 import { elapsed } from "../layers/Elapsed.ts"
 import { Health } from "../layers/Health.ts"
-import { MatrixCrypto, MatrixRooms } from "../layers/MatrixClient.ts"
+import { MatrixCrypto, MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { statement } from "../layers/Rendering.ts"
-import type { PendingRow } from "../layers/Store.ts"
+import { type PendingRow, Store } from "../layers/Store.ts"
 
 /**
  * A key comes with its message or within seconds of it. Whoever writes behind it waits as long, for the sake of the order; but no key is
@@ -18,11 +20,12 @@ import type { PendingRow } from "../layers/Store.ts"
 const keyPatience = Duration.seconds(20)
 const lookAgain = 500
 
-/** An event for the handler: in clear, still waiting for its key, or one whose key may never come. */
+/** An event for the handler: in clear, still waiting for its key, one whose key may never come, or one under a false name. */
 export type Opened =
   | { readonly _tag: "Clear"; readonly event: RawEvent }
   | { readonly _tag: "Later"; readonly waitMillis: number }
   | { readonly _tag: "Locked"; readonly reason: string }
+  | { readonly _tag: "Forged" }
 
 /** Keys that are missing and remembered as such: more only wait longer. */
 const mostKeys = 1_000
@@ -43,22 +46,30 @@ export const makeOpener = Effect.sync(() => {
   }
   return Effect.fn("open")(function*(row: PendingRow, event: RawEvent) {
     if (event.type !== encryptedType) return { _tag: "Clear", event } satisfies Opened
+    // What came before this life, or was counted before, says nothing about how it is now.
+    const count = (couldRead: boolean) =>
+      row.provenance === "live" && !row.takenUp
+        ? Effect.flatMap(Health, ({ decrypted }) => decrypted(couldRead))
+        : Effect.void
     return yield* (yield* MatrixCrypto).decrypt(row.roomId, event).pipe(
-      Effect.tap((yield* Health).decrypted(true)),
+      Effect.tap(count(true)),
       Effect.map((clear): Opened => {
         missingSince.delete(keyOf(row, event))
         return { _tag: "Clear", event: clear }
       }),
-      Effect.catch(Effect.fnUntraced(function*({ reason }) {
-        const now = yield* elapsed
-        const since = noteMissing(keyOf(row, event), now)
-        if (!row.takenUp && now - since < Duration.toMillis(keyPatience)) {
-          return { _tag: "Later", waitMillis: lookAgain } satisfies Opened
-        }
-        // What came before this life, or was counted before, says nothing about how it is now.
-        if (row.provenance === "live" && !row.takenUp) yield* (yield* Health).decrypted(false)
-        return { _tag: "Locked", reason } satisfies Opened
-      }))
+      Effect.catchTag("ForgedSender", () => Effect.succeed<Opened>({ _tag: "Forged" })),
+      Effect.catchTag(
+        "Undecryptable",
+        Effect.fnUntraced(function*({ reason }) {
+          const now = yield* elapsed
+          const since = noteMissing(keyOf(row, event), now)
+          if (!row.takenUp && now - since < Duration.toMillis(keyPatience)) {
+            return { _tag: "Later", waitMillis: lookAgain } satisfies Opened
+          }
+          yield* count(false)
+          return { _tag: "Locked", reason } satisfies Opened
+        })
+      )
     )
   })
 })
@@ -69,8 +80,9 @@ export const isReadable = Effect.fnUntraced(function*({ event, roomId }: Pending
 })
 
 /**
- * What the room is told of an event that cannot be read, once: in a room of two it was meant for the bot, so that the bot speaks up; in
- * larger ones it keeps quiet.
+ * What the room is told of an event that cannot be read, once. In a room of two it was meant for the bot, so that the bot speaks up at once. In a
+ * larger one it may be talk among others: the bot speaks up when several came that it should have been able to read, and the one in hand is
+ * of somebody whom it would answer.
  */
 export const tellLocked = Effect.fn("tellLocked")(function*(row: PendingRow, reason: string) {
   const code = referenceCodeOf(row.key)
@@ -78,8 +90,20 @@ export const tellLocked = Effect.fn("tellLocked")(function*(row: PendingRow, rea
     Effect.annotateLogs({ code, room: row.roomId, user: row.sender, event: row.key, reason })
   )
   const room = yield* (yield* MatrixRooms).view(row.roomId)
+  if (room === undefined || (joinedCount(room) > 2 && !(yield* isTroubleInCompany(row)))) return []
+  const text = joinedCount(room) > 2 ? lockedInCompanyText : lockedText
   // The key names the room, not the message: the outbox takes a transaction id once.
-  return room === undefined || joinedCount(room) > 2
-    ? []
-    : [yield* statement(row.roomId, `locked.${row.roomId}`, notice(lockedText))]
+  return [yield* statement(row.roomId, `locked.${row.roomId}`, notice(text))]
+})
+
+/** One such message in a larger room says something about its sender's client, so many about what the bot can read there. */
+const trouble = 3
+
+const isTroubleInCompany = Effect.fnUntraced(function*({ provenance, roomId, sender, takenUp }: PendingRow) {
+  if (provenance !== "live") return false
+  const { allowedServers, allowedUsers } = yield* AppConfig
+  const { userId: self } = yield* (yield* MatrixSession).self
+  if (!isAllowed(sender, { self, allowedServers, allowedUsers })) return false
+  // The one in hand is among them if it was set aside before.
+  return (yield* (yield* Store).inbox.asideIn(roomId)) + (takenUp ? 0 : 1) >= trouble
 })

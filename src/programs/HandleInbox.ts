@@ -58,7 +58,7 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
       yield* outbox.wake(room)
       return "more" as const
     }
-    const settlement = yield* settlementOf(row, opened.event)
+    const settlement = opened._tag === "Forged" ? yield* refuseForged(row) : yield* settlementOf(row, opened.event)
     if (settlement._tag === "Later") {
       begun.delete(room)
       return { waitMillis: settlement.waitMillis }
@@ -97,6 +97,12 @@ const settlementOf = Effect.fnUntraced(function*(row: PendingRow, event: RawEven
   if (event === undefined) return ignored("malformed")
   return row.attempts > maximumAttempts ? yield* giveUp(row) : yield* handleMessage(row, event)
 })
+
+const refuseForged = (row: PendingRow) =>
+  Effect.logWarning("message_not_trusted").pipe(
+    Effect.annotateLogs({ room: row.roomId, user: row.sender, event: row.key, reason: "forged_sender" }),
+    Effect.as(ignored("forged_sender"))
+  )
 
 /** The server may be away just now: an invite is tried again, what it refuses for good is settled. */
 const settleInvite = (row: PendingRow) =>

@@ -16,7 +16,9 @@ const lockedIn = (person: SdkPerson, room: string) => person.said(room).filter((
 const until = (condition: () => boolean) =>
   Effect.sync(condition).pipe(Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("20 millis") }))
 
-layer(wiredWorld(["bot1", "bot2", "bot3", "bot4", "ann", "bea", "cat", "dot"]), { excludeTestServices: true })(
+layer(wiredWorld(["bot1", "bot2", "bot3", "bot4", "bot5", "ann", "bea", "cat", "dot", "eve"]), {
+  excludeTestServices: true
+})(
   "an event whose key comes late",
   (it) => {
     it.effect("is answered when the key comes, and nothing is said of it", () =>
@@ -96,6 +98,29 @@ layer(wiredWorld(["bot1", "bot2", "bot3", "bot4", "ann", "bea", "cat", "dot"]), 
           yield* keyedBot("bot3", { before: first, hurry })
           assert.strictEqual(bodyOf(yield* cat.answerTo(room, locked)), "locked")
           assert.lengthOf(lockedIn(cat, room), 1)
+        }).pipe(Effect.scoped),
+      45_000
+    )
+
+    it.effect(
+      "makes the bot unready when nothing fresh can be read, whatever it has read of what came before",
+      () =>
+        Effect.gen(function*() {
+          const wire = yield* Wire
+          const first = yield* keyedBot("bot5", { hurry })
+          const eve = yield* sdkPerson("eve", "password")
+          const room = yield* eve.createRoom("Tea", first.userId)
+          yield* eve.greetingIn(room)
+          yield* first.stop
+          const waiting = yield* eve.say(room, "came while the bot was away")
+          const second = yield* keyedBot("bot5", { before: first, hurry })
+          yield* eve.answerTo(room, waiting)
+
+          yield* Effect.promise(() => eve.client.getCrypto()?.forceDiscardSession(room) ?? Promise.resolve())
+          yield* wire.holdKeysOf(eve.userId)
+          for (const body of ["one", "two", "three"]) yield* eve.say(room, body)
+          yield* until(() => second.log.filter(({ event }) => event === "message_not_decrypted").length === 3)
+          assert.include(yield* second.whyNotReady, "3 of the last 3 encrypted messages could not be decrypted")
         }).pipe(Effect.scoped),
       45_000
     )

@@ -1,13 +1,32 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import { MatrixEvent, MatrixEventEvent } from "matrix-js-sdk/lib/matrix.js"
-import { Undecryptable } from "../../domain/Errors.ts"
+import { EventShieldReason } from "matrix-js-sdk/lib/crypto-api/index.js"
+import { type MatrixClient, MatrixEvent, MatrixEventEvent } from "matrix-js-sdk/lib/matrix.js"
+import { ForgedSender, Undecryptable } from "../../domain/Errors.ts"
 import type { RoomId } from "../../domain/Ids.ts"
+import type { RawEvent } from "../../domain/SyncBatch.ts"
 import { MatrixCrypto } from "../MatrixClient.ts"
 import { SdkClient } from "./SdkClient.ts"
+import { isBackend } from "./SdkCrypto.ts"
 import * as SdkIdentity from "./SdkIdentity.ts"
 import { passOnVerification } from "./SdkVerification.ts"
+
+/** So many events that could not be read are known again: of more, the oldest are tried as if they were new. */
+const mostLocked = 1_000
+
+const nothing = Promise.resolve(null)
+
+const eventOf = (room: RoomId, { content, event_id, origin_server_ts, sender, type, unsigned }: RawEvent) =>
+  new MatrixEvent({
+    content: { ...content },
+    event_id,
+    origin_server_ts,
+    room_id: room,
+    sender,
+    type,
+    unsigned: { ...unsigned }
+  })
 
 /** Decrypts with the keys of the SDK, which also watches for the key of what it could not read. */
 export const layer = Layer.effect(
@@ -16,29 +35,51 @@ export const layer = Layer.effect(
     const sdk = yield* SdkClient
     const readable = yield* Queue.unbounded<RoomId>()
     const identity = yield* SdkIdentity.make
+    const lockedBy = new WeakMap<MatrixClient, Map<string, MatrixEvent>>()
+
+    /**
+     * The events that a client could not read. One object for each, however often it is looked at: the SDK keeps every object that it has tried
+     * in vain, and tries them all again when their key comes.
+     */
+    const lockedOf = (client: MatrixClient) => {
+      const locked = lockedBy.get(client) ?? new Map<string, MatrixEvent>()
+      lockedBy.set(client, locked)
+      return locked
+    }
+
+    const watch = (room: RoomId, event: MatrixEvent) =>
+      event.on(MatrixEventEvent.Decrypted, () => {
+        if (!event.isDecryptionFailure()) Queue.offerUnsafe(readable, room)
+      })
+
     return MatrixCrypto.of({
       ...identity,
       decrypt: Effect.fn("MatrixCrypto.decrypt")(function*(room, raw) {
         const client = yield* sdk.current
-        const { content, event_id, origin_server_ts, sender, type, unsigned } = raw
-        const event = new MatrixEvent({
-          content: { ...content },
-          event_id,
-          origin_server_ts,
-          room_id: room,
-          sender,
-          type,
-          unsigned: { ...unsigned }
-        })
-        // Never rejects: a failure is written on the event.
-        yield* Effect.promise(() => client.decryptEventIfNeeded(event))
-        if (!event.isDecryptionFailure() && !event.isEncrypted()) return raw
-        if (event.isDecryptionFailure() || event.getType() === "m.room.encrypted") {
-          event.once(MatrixEventEvent.Decrypted, () => {
-            if (!event.isDecryptionFailure()) Queue.offerUnsafe(readable, room)
-          })
+        const crypto = client.getCrypto()
+        const locked = lockedOf(client)
+        const name = `${room} ${raw.event_id}`
+        const known = locked.get(name)
+        const event = known ?? eventOf(room, raw)
+        const isLocked = () => event.isDecryptionFailure() || event.getType() === "m.room.encrypted"
+        if (!event.isEncrypted()) return raw
+        // Never rejects: a failure is written on the event. The SDK may have read it meanwhile.
+        if (isLocked() && crypto !== undefined && isBackend(crypto)) {
+          yield* Effect.promise(() => event.attemptDecryption(crypto))
+        }
+        if (isLocked()) {
+          if (known === undefined) {
+            locked.set(name, event)
+            watch(room, event)
+            const [oldest] = locked.keys()
+            if (locked.size > mostLocked && oldest !== undefined) locked.delete(oldest)
+          }
           return yield* new Undecryptable({ reason: event.decryptionFailureReason ?? "NO_CRYPTO" })
         }
+        locked.delete(name)
+        const about = yield* Effect.promise(() => crypto?.getEncryptionInfoForEvent(event) ?? nothing)
+        // The SDK tells, and reads it all the same.
+        if (about?.shieldReason === EventShieldReason.MISMATCHED_SENDER) return yield* new ForgedSender()
         yield* passOnVerification(client, event)
         return { ...raw, type: event.getType(), content: event.getContent() }
       }),
