@@ -80,14 +80,14 @@ export interface Decryptions {
 export const noDecryptions: Decryptions = { read: 0, unread: 0, latest: [] }
 
 /** So many are looked back on. */
-const window = 20
+export const lookedBackOn = 20
 /** One message without its key says something about its sender; so many of them and no other, about the bot. */
 const worrying = 3
 
 export const counted = (before: Decryptions, couldRead: boolean): Decryptions => ({
   read: before.read + (couldRead ? 1 : 0),
   unread: before.unread + (couldRead ? 0 : 1),
-  latest: [...before.latest, couldRead].slice(-window)
+  latest: [...before.latest, couldRead].slice(-lookedBackOn)
 })
 
 /** Why a bot that gets encrypted messages cannot be relied on: none of the latest could be read. Undefined while it can. */

@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { lockedInCompanyText } from "../../src/domain/Diagnostic.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
-import { aChat, aDatabase, answerTo, bodyOf, homeserver, startBot } from "./World.ts"
+import type { Person } from "../../src/layers/Homeserver/Person.ts"
+import { checkStore } from "../../src/programs/Doctor/DataChecks.ts"
+import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
 const sealed = (ciphertext: string) => ({
   algorithm: "m.megolm.v1.aes-sha2",
@@ -30,6 +33,84 @@ describe("encrypted messages that cannot be read", () => {
         assert.include(yield* bot.whyNotReady, "3 of the last 3 encrypted messages could not be decrypted")
         const status = yield* answerTo(alice, room, yield* alice.say(room, "!status"))
         assert.include(bodyOf(status), "0 encrypted messages read since the start, 3 that could not be")
+      }).pipe(Effect.provide(homeserver)),
+    20_000
+  )
+
+  /** A message that waits for its key, until the bot waits no longer. */
+  const lockedMessage = Effect.fnUntraced(function*(person: Person, room: string, ciphertext: string) {
+    yield* person.send(room, "m.room.encrypted", { ...sealed(ciphertext), session_id: ciphertext })
+    yield* Effect.repeat(TestClock.adjust("1 second"), { times: 25 })
+  })
+  const company = Effect.fnUntraced(function*(alice: Person) {
+    const bob = yield* (yield* Homeserver).as("bob")
+    const room = yield* aChat(alice)
+    yield* alice.invite(room, bob.userId)
+    yield* bob.join(room)
+    return { bob, room }
+  })
+  const notices = (alice: Person, room: string) =>
+    Effect.map(
+      alice.messages(room),
+      (events) =>
+        events.filter((event) => event.sender === botId && bodyOf(event).startsWith("I cannot read")).map(bodyOf)
+    )
+
+  it.effect(
+    "are told to a larger room once, when there are several, also across a restart",
+    () =>
+      Effect.gen(function*() {
+        const alice = yield* (yield* Homeserver).as("alice")
+        const database = yield* aDatabase
+        const bot = yield* startBot({ database })
+        const { bob, room } = yield* company(alice)
+        yield* lockedMessage(alice, room, "b25l")
+        yield* lockedMessage(bob, room, "dHdv")
+        assert.deepStrictEqual(yield* notices(alice, room), [])
+        yield* bot.stop
+        yield* startBot({ database })
+        yield* Effect.repeat(TestClock.adjust("1 second"), { times: 25 })
+        assert.deepStrictEqual(yield* notices(alice, room), [])
+        for (const ciphertext of ["dGhyZWU", "Zm91cg", "Zml2ZQ"]) yield* lockedMessage(bob, room, ciphertext)
+        assert.deepStrictEqual(yield* notices(alice, room), [lockedInCompanyText])
+      }).pipe(Effect.provide(homeserver)),
+    20_000
+  )
+
+  it.effect(
+    "are not told to a larger room of those whom the bot would not answer",
+    () =>
+      Effect.gen(function*() {
+        const alice = yield* (yield* Homeserver).as("alice")
+        yield* startBot({ database: yield* aDatabase, settings: { allowedUsers: [alice.userId] } })
+        const { bob, room } = yield* company(alice)
+        for (const ciphertext of ["b25l", "dHdv", "dGhyZWU", "Zm91cg"]) yield* lockedMessage(bob, room, ciphertext)
+        assert.deepStrictEqual(yield* notices(alice, room), [])
+        yield* lockedMessage(alice, room, "Zml2ZQ")
+        assert.deepStrictEqual(yield* notices(alice, room), [lockedInCompanyText])
+      }).pipe(Effect.provide(homeserver)),
+    20_000
+  )
+
+  it.effect(
+    "are told by homing doctor, also of a bot that cannot be asked",
+    () =>
+      Effect.gen(function*() {
+        const alice = yield* (yield* Homeserver).as("alice")
+        const database = yield* aDatabase
+        const bot = yield* startBot({ database })
+        const room = yield* aChat(alice)
+        const found = checkStore(undefined).pipe(
+          Effect.map((checks) => checks.find(({ name }) => name === "decryption")),
+          Effect.provide(database)
+        )
+        assert.isUndefined(yield* found)
+        for (const ciphertext of ["b25l", "dHdv"]) yield* lockedMessage(alice, room, ciphertext)
+        assert.deepInclude(yield* found, { verdict: "ok", finding: "0 of the last 2 encrypted messages were read." })
+        yield* lockedMessage(alice, room, "dGhyZWU")
+        yield* bot.stop
+        const finding = "3 of the last 3 encrypted messages could not be decrypted."
+        assert.deepInclude(yield* found, { verdict: "warn", finding })
       }).pipe(Effect.provide(homeserver)),
     20_000
   )

@@ -3,7 +3,9 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Result from "effect/Result"
+import { counted, lookedBackOn, noDecryptions, whyUnreadable } from "../../domain/Encryption.ts"
 import type { LeaseHeld } from "../../domain/Errors.ts"
+import { plural } from "../../domain/Plural.ts"
 import { Store } from "../../layers/Store.ts"
 import { type Check, fail, ok, warn } from "./Check.ts"
 
@@ -54,12 +56,14 @@ const nearestDirectory: (directory: string) => Effect.Effect<string, never, File
 /** What the bot remembers, from a store that is open. `runner` is who holds the lease. */
 export const checkStore = Effect.fn("Doctor.checkStore")(function*(runner: LeaseHeld | undefined) {
   const store = yield* Store
-  const [chats, inbox, outbox, cursor, reports] = yield* Effect.all([
+  const [chats, inbox, outbox, cursor, reports, decryptions] = yield* Effect.all([
     store.chats.all,
     store.inbox.counts,
     store.outbox.counts,
     store.cursor,
-    store.reports.latest(1)
+    store.reports.latest(1),
+    // A database that an older Homing wrote does not tell yet.
+    Effect.orElseSucceed(store.inbox.decryptions(lookedBackOn), () => [])
   ])
   const shown = chats.filter(({ binding }) => binding !== null).length
   const checks: ReadonlyArray<Check> = [
@@ -86,7 +90,24 @@ export const checkStore = Effect.fn("Doctor.checkStore")(function*(runner: Lease
         "outbox",
         `${outbox.dead} replies can never be delivered.`,
         "\"homing outbox\" lists them with their reasons."
-      )
+      ),
+    ...decryptionChecks(decryptions)
   ]
   return checks
 })
+
+/** What the inbox tells of the keys, also of a bot that cannot be asked: whether the newest encrypted messages could be read. */
+const decryptionChecks = (newest: ReadonlyArray<boolean>): ReadonlyArray<Check> => {
+  if (newest.length === 0) return []
+  const decryptions = newest.reduce(counted, noDecryptions)
+  const problem = whyUnreadable(decryptions)
+  return [
+    problem === undefined
+      ? ok("decryption", `${decryptions.read} of the last ${plural(newest.length, "encrypted message")} were read.`)
+      : warn(
+        "decryption",
+        problem,
+        "\"homing verify\" shows how the bot's keys stand; docs/encryption.md tells what they need."
+      )
+  ]
+}
