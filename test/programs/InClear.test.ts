@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
-import { FaultEffect } from "../../src/layers/Homeserver/Faults.ts"
+import { FaultEffect, serverError } from "../../src/layers/Homeserver/Faults.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
 import { Store } from "../../src/layers/Store.ts"
 import { aChat, aDatabase, answerTo, botId, homeserver, startBot } from "./World.ts"
@@ -72,6 +73,38 @@ describe("a message in clear", () => {
       assert.strictEqual(yield* outcome(database, before), "answered")
       assert.strictEqual(yield* outcome(database, after), "not_encrypted")
       assert.strictEqual(yield* outcome(database, last), "not_encrypted")
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("is told from one before in a room that is held because its history cannot be fetched", () =>
+    Effect.gen(function*() {
+      const server = yield* Homeserver
+      const alice = yield* server.as("alice")
+      const database = yield* aDatabase
+      const store = Context.get(database, Store)
+      const first = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      yield* first.stop
+      yield* server.inject({ path: "/messages", user: botId, count: 1_000_000, effect: serverError(500) })
+      yield* server.inject({ user: botId, path: "/sync", effect: FaultEffect.Gap() })
+      const { after, before } = yield* twoSides(alice, room)
+      yield* startBot({ database })
+      yield* TestClock.adjust("1 minute")
+      assert.deepInclude((yield* store.inbox.heldRooms)[0], { roomId: room, wasEncrypted: false })
+      assert.deepStrictEqual([...(yield* store.encryptedRooms([room]))], [room])
+      // From now on no answer tells that the room is encrypted.
+      yield* server.clearFaults
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(yield* outcome(database, before), "answered")
+      assert.strictEqual(yield* outcome(database, after), "not_encrypted")
+
+      // Encrypted before it was held: to switch it on once more says nothing.
+      yield* server.inject({ path: "/messages", user: botId, count: 1_000_000, effect: serverError(500) })
+      yield* server.inject({ user: botId, path: "/sync", effect: FaultEffect.Gap() })
+      const again = yield* twoSides(alice, room)
+      yield* TestClock.adjust("1 minute")
+      yield* server.clearFaults
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(yield* outcome(database, again.before), "not_encrypted")
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("is told from one before by a bot whose database was lost", () =>

@@ -296,7 +296,8 @@ describe("a database that forgets", () => {
           )))
         const before = size()
         yield* using(dataDir, (store) => store.prune({ before: 1e15, keep: 0 }))
-        assert.isBelow(size(), before / 10, name)
+        // What is left is a page or two for each table and index.
+        assert.isBelow(size(), before / 5, name)
         yield* using(
           dataDir,
           (store) => Effect.map(store.inbox.counts, ({ pending }) => assert.strictEqual(pending, 10))
