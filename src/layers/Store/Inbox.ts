@@ -6,6 +6,7 @@ import type { Settlement } from "../../domain/Settlement.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
 import type { Gap, HeldRoom, InboxRecord, PendingRow, Store } from "../Store.ts"
 import { allRows, type Database, decoderOf, firstRow } from "./Database.ts"
+import { makeDecryptions } from "./Decryptions.ts"
 import { makeIngest } from "./Ingest.ts"
 import { enqueue } from "./Outbox.ts"
 import type { Statements } from "./Sqlite.ts"
@@ -67,8 +68,6 @@ const decodeRoom = decoderOf(Schema.UndefinedOr(Room))
 const Seq = Schema.Struct({ seq: Schema.Int })
 const decodeSeq = decoderOf(Schema.UndefinedOr(Seq))
 const Count = Schema.Struct({ state: State, rows: Schema.Int })
-const decodeNumber = decoderOf(Schema.Struct({ rows: Schema.Int }))
-const decodeRead = decoderOf(Schema.Array(Schema.Struct({ read: Schema.Int })))
 
 /** What the column `aside` holds for a row that waits for its key, and for one that did. */
 const aside = 1
@@ -161,6 +160,7 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
 
   return {
     ingest: makeIngest(db),
+    ...makeDecryptions(db),
 
     // Only the oldest row of a room was ever begun: the most attempts of a room are its.
     pendingRooms: allRows(
@@ -225,24 +225,6 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
     takeUpAll: db.atomic("Store.inbox.takeUpAll", (statements) => {
       statements.run(takeUp)
     }),
-
-    asideIn: (room) =>
-      db.once("Store.inbox.asideIn", (statements) =>
-        decodeNumber(statements.get(
-          `SELECT count(*) AS "rows" FROM inbox
-            WHERE room_id = ? AND state = 'pending' AND aside <> 0 AND provenance = 'live'`,
-          room
-        )).rows),
-
-    decryptions: (limit) =>
-      db.once("Store.inbox.decryptions", (statements) =>
-        decodeRead(statements.all(
-          `SELECT state <> 'pending' AS "read" FROM inbox
-            WHERE seal IS NOT NULL AND provenance = 'live' AND (state <> 'pending' OR aside <> 0)
-              AND (reason IS NULL OR reason NOT IN ('answered_before', 'backlog', 'redacted', 'replayed'))
-            ORDER BY seq DESC LIMIT ?`,
-          limit
-        )).map(({ read }) => read === 1).reverse()),
 
     find: Effect.fn("Store.inbox.find")(function*(key) {
       const row = yield* firstRow(db, Record, sql`SELECT ${sql.literal(recordColumns)} FROM inbox WHERE key = ${key}`)
