@@ -4,7 +4,7 @@ import { ChatSettings, noSettings } from "./ChatSettings.ts"
 import { ChatId, RoomId, UserId } from "./Ids.ts"
 
 /** Why a chat is shown in no room. */
-export const DetachReason = Schema.Literals(["left", "kicked", "banned", "room_gone", "moved_away", "requested"])
+export const DetachReason = Schema.Literals(["left", "kicked", "banned", "room_gone", "moved_away"])
 export type DetachReason = typeof DetachReason.Type
 
 /** Which room shows a chat. The chat manager is the only writer of bindings. */
@@ -37,7 +37,25 @@ export class Chat extends Schema.Class<Chat>("homing/domain/Chat")({
   /** Set exactly when `binding` is null. */
   detached: Schema.NullOr(DetachReason),
   /** The revision that the marker on the server carries, as far as is known: 0 when none was written, or `foreignMarker`. */
-  markerRevision: Schema.Int
+  markerRevision: Schema.Int,
+  /**
+   * What its room was called when that was last seen: from then on, another name is a new title. `""` for a room that had none; null
+   * when nobody has looked yet.
+   */
+  roomName: Schema.NullOr(Schema.String).pipe(
+    Schema.withConstructorDefault(Effect.succeed(null)),
+    Schema.withDecodingDefaultKey(Effect.succeed(null))
+  ),
+  /** The room that showed it before: the last one of a chat without a room; else one where its marker may still stand. */
+  formerRoom: Schema.NullOr(RoomId).pipe(
+    Schema.withConstructorDefault(Effect.succeed(null)),
+    Schema.withDecodingDefaultKey(Effect.succeed(null))
+  ),
+  /** Nobody has said anything in it yet but commands. */
+  fresh: Schema.Boolean.pipe(
+    Schema.withConstructorDefault(Effect.succeed(false)),
+    Schema.withDecodingDefaultKey(Effect.succeed(false))
+  )
 }) {}
 
 /** Titles are cut to this many characters, so that a room name cannot fill the store. */

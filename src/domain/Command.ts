@@ -12,6 +12,8 @@ export type Command =
   | { readonly _tag: "Chats"; readonly archived: boolean; readonly page: number }
   | { readonly _tag: "New"; readonly title: string | undefined }
   | { readonly _tag: "Rename"; readonly title: string }
+  /** `chat`: its title or its id. */
+  | { readonly _tag: "Move"; readonly chat: string }
   | { readonly _tag: "Archive" }
   | { readonly _tag: "Unarchive" }
   | { readonly _tag: "Register"; readonly title: string | undefined }
@@ -84,6 +86,17 @@ const specs: Readonly<Record<CommandName, CommandSpec>> = {
       const title = readTitle(typed)
       if (title._tag === "Problem") return title.problem
       return title.title === "" ? "The new title is missing." : { _tag: "Rename", title: title.title }
+    }
+  },
+  move: {
+    usage: "<title or id>",
+    summary: "Takes one of your chats to this room.",
+    example: "\"Plans for the garden\"",
+    effect: () => "goes on with this chat of yours here, wherever it was before",
+    read: (typed) => {
+      const title = readTitle(typed)
+      if (title._tag === "Problem") return title.problem
+      return title.title === "" ? "Which chat? Give its title or its id." : { _tag: "Move", chat: title.title }
     }
   },
   archive: {

@@ -24,6 +24,8 @@ export const Marker = Schema.Struct({
   revision: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: foreignMarker - 1 }))),
   created_at: Schema.Finite,
   bound_at: Schema.Finite,
+  /** What the room was called when that was last seen; absent when nobody had looked. */
+  room_name: Schema.optionalKey(Schema.String.pipe(Schema.check(Schema.isMaxLength(maximumTitleLength)))),
   /** What the owner set; absent when nothing is. Whatever stands here, the chat is restored: `readSettings` makes the best of it. */
   settings: Schema.optionalKey(Schema.Unknown)
 })
@@ -74,6 +76,7 @@ export const markerOf = (account: UserId, chat: Chat): Marker | undefined => {
     revision: chat.revision,
     created_at: chat.createdAt,
     bound_at: chat.binding.boundAt,
+    ...(chat.roomName === null ? {} : { room_name: chat.roomName }),
     ...(Object.keys(settings).length === 0 ? {} : { settings })
   }
 }

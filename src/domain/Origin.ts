@@ -64,7 +64,8 @@ export const birthMarker = (account: UserId, roomId: RoomId, origin: ChatOrigin)
   archived: false,
   revision: 0,
   created_at: origin.created_at,
-  bound_at: origin.created_at
+  bound_at: origin.created_at,
+  room_name: origin.title
 })
 
 // --- which of the rooms are whose

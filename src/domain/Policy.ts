@@ -27,8 +27,7 @@ export const IgnoreReason = Schema.Literals([
   "before_first_start",
   "answered_before_database_loss",
   "invite_not_allowed",
-  "space_invite",
-  "room_left"
+  "space_invite"
 ])
 export type IgnoreReason = typeof IgnoreReason.Type
 

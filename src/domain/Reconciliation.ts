@@ -19,7 +19,9 @@ export const Outcome = Schema.TaggedUnion({
      * `marker_missing`, `marker_behind`: the binding stands, the marker is to be written again after the start.
      * `marker_not_ours`: the room holds a marker of another account or a newer version, never to be overwritten.
      */
-    reason: Schema.Literals(["agrees", "marker_missing", "marker_behind", "marker_not_ours", "still_detached"])
+    reason: Schema.Literals(["agrees", "marker_missing", "marker_behind", "marker_not_ours", "still_detached"]),
+    /** What its room is called, where that is to be noted and is no news. */
+    roomName: Schema.optionalKey(Schema.String)
   },
   /**
    * A marker on the server and nothing local, or a local chat without a room. `roomId` is the room that is to show it: the
@@ -37,7 +39,7 @@ export const Outcome = Schema.TaggedUnion({
     chatId: ChatId,
     roomId: RoomId,
     chat: Chat,
-    reason: Schema.Literals(["marker_newer", "owner_name_changed"])
+    reason: Schema.Literals(["marker_newer", "room_renamed", "owner_name_changed"])
   },
   /** The room was upgraded: the binding follows. */
   Moved: {
@@ -59,8 +61,8 @@ export const Outcome = Schema.TaggedUnion({
       "not_joined",
       /** Replaced by a room that the bot is in: its chat, if it had one, is shown there or was taken there. */
       "upgraded",
-      /** Its marker names a chat that was detached on request. */
-      "detached_on_request",
+      /** Its marker names a chat that another room shows since. */
+      "shown_elsewhere",
       "marker_of_another_account",
       "marker_of_another_room",
       "newer_marker_version",
@@ -87,11 +89,14 @@ export const chatAfter = (outcome: Outcome, chat: Chat | undefined): Chat | unde
     case "Moved":
       return outcome.chat
     case "Detached":
-      return chat && new Chat({ ...chat, binding: null, detached: outcome.reason })
+      return chat && new Chat({ ...chat, binding: null, detached: outcome.reason, formerRoom: outcome.roomId })
     case "Unchanged": {
       if (chat === undefined) return undefined
       const markerRevision = markerRevisionAfter(outcome.reason, chat)
-      return markerRevision === chat.markerRevision ? undefined : new Chat({ ...chat, markerRevision })
+      const roomName = outcome.roomName ?? chat.roomName
+      return markerRevision === chat.markerRevision && roomName === chat.roomName
+        ? undefined
+        : new Chat({ ...chat, markerRevision, roomName })
     }
     case "Skipped":
     case "Conflict":

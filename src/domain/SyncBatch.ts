@@ -44,7 +44,7 @@ export interface SyncBatch {
   readonly invites: ReadonlyArray<Invite>
   /** Rooms that the bot is no longer in, as this answer says. */
   readonly departures: ReadonlyArray<{ readonly roomId: RoomId; readonly membership: OwnMembership }>
-  /** Rooms whose tombstone, marker or create event came with this answer: their chat may have moved. */
+  /** Rooms whose tombstone, name, marker or create event came with this answer: their chat may have moved, or be called otherwise. */
   readonly reshaped: ReadonlyArray<RoomId>
   /** Rooms whose state in this answer says that they are encrypted. */
   readonly encrypted: ReadonlyArray<RoomId>

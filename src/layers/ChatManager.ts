@@ -25,7 +25,23 @@ export class ChatManager extends Context.Service<ChatManager, {
     readonly owner: UserId
     readonly ownerName: string
     readonly title: string
+    /** What the room is called; undefined where it has no name. */
+    readonly roomName: string | undefined
   }): Effect.Effect<Chat, RoomTaken | StoreUnavailable>
+  /**
+   * Shows a chat in another room from now on, in a new revision. The room must show no chat, or one of the same owner that is fresh: that
+   * one is forgotten. The room of before is noted in `formerRoom` until its marker is gone.
+   */
+  move(chat: ChatId, to: {
+    readonly room: RoomId
+    readonly roomName: string | undefined
+  }): Effect.Effect<Chat, ChatNotFound | RoomTaken | StoreUnavailable>
+  /** Notes that the marker which the chat left behind in `room` is gone. */
+  leftBehind(chat: ChatId, room: RoomId): Effect.Effect<void, ChatNotFound | StoreUnavailable>
+  /** Somebody says something in the chat that is no command: it is fresh no more. */
+  used(chat: ChatId): Effect.Effect<void, ChatNotFound | StoreUnavailable>
+  /** Notes what the room of the chat is called, so that it is no news. */
+  roomNamed(chat: ChatId, name: string): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
   rename(chat: ChatId, title: string): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
   setArchived(chat: ChatId, archived: boolean): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
   /** Gives a setting of the chat one of its values; undefined gives it back its default. */
@@ -36,7 +52,7 @@ export class ChatManager extends Context.Service<ChatManager, {
   list(owner?: UserId): Effect.Effect<ReadonlyArray<Chat>, StoreUnavailable>
   /** Notes that the marker of this revision stands on the server. Never lowers a newer note. */
   markerWritten(chat: ChatId, revision: number): Effect.Effect<void, ChatNotFound | StoreUnavailable>
-  /** Bound chats whose marker on the server is missing or behind. */
+  /** Bound chats whose marker on the server is missing or behind, or may still stand in the room of before. */
   readonly unmarked: Effect.Effect<ReadonlyArray<Chat>, StoreUnavailable>
   /** Carries out what a reconciliation decided, in one transaction. Skips and conflicts change nothing. */
   apply(outcomes: ReadonlyArray<Outcome>): Effect.Effect<void, StoreUnavailable>
@@ -73,7 +89,7 @@ const make = Effect.gen(function*() {
       return chat.id
     }),
 
-    register: Effect.fn("ChatManager.register")(function*({ id, owner, ownerName, room, title }) {
+    register: Effect.fn("ChatManager.register")(function*({ id, owner, ownerName, room, roomName, title }) {
       const now = yield* Clock.currentTimeMillis
       const chat = new Chat({
         id: id ?? (yield* newChatId),
@@ -85,7 +101,9 @@ const make = Effect.gen(function*() {
         createdAt: now,
         binding: { roomId: room, boundAt: now },
         detached: null,
-        markerRevision: 0
+        markerRevision: 0,
+        roomName: cleanTitle(roomName ?? ""),
+        fresh: true
       })
       return yield* store.transaction(Effect.gen(function*() {
         const known = id === undefined ? undefined : yield* store.chats.byId(id)
@@ -95,6 +113,47 @@ const make = Effect.gen(function*() {
         yield* store.chats.put(chat)
         return chat
       }))
+    }),
+
+    move: Effect.fn("ChatManager.move")(function*(id, { room, roomName }) {
+      const now = yield* Clock.currentTimeMillis
+      return yield* store.transaction(Effect.gen(function*() {
+        const chat = yield* get(id)
+        if (chat.binding?.roomId === room) return chat
+        const holder = yield* store.chats.byRoom(room)
+        if (holder !== undefined) {
+          if (!holder.fresh || holder.owner !== chat.owner) return yield* new RoomTaken({ room, chat: holder.id })
+          yield* store.chats.remove(holder.id)
+        }
+        const moved = new Chat({
+          ...chat,
+          binding: { roomId: room, boundAt: now },
+          detached: null,
+          // What stands in the room of before is older from now on, whatever becomes of it.
+          revision: chat.revision + 1,
+          markerRevision: 0,
+          roomName: cleanTitle(roomName ?? ""),
+          formerRoom: chat.binding?.roomId ?? chat.formerRoom,
+          fresh: false
+        })
+        yield* store.chats.put(moved)
+        return moved
+      }))
+    }),
+
+    leftBehind: Effect.fn("ChatManager.leftBehind")(function*(id, room) {
+      yield* change(
+        id,
+        ({ binding, formerRoom }) => binding !== null && formerRoom === room ? { formerRoom: null } : undefined
+      )
+    }),
+
+    used: Effect.fn("ChatManager.used")(function*(id) {
+      yield* change(id, ({ fresh }) => fresh ? { fresh: false } : undefined)
+    }),
+
+    roomNamed: Effect.fn("ChatManager.roomNamed")(function*(id, name) {
+      return yield* change(id, ({ roomName }) => roomName === name ? undefined : { roomName: name })
     }),
 
     rename: Effect.fn("ChatManager.rename")(function*(id, title) {
@@ -119,7 +178,10 @@ const make = Effect.gen(function*() {
     }),
 
     detach: Effect.fn("ChatManager.detach")(function*(id, reason) {
-      return yield* change(id, (chat) => chat.binding === null ? undefined : { binding: null, detached: reason })
+      return yield* change(
+        id,
+        ({ binding }) => binding === null ? undefined : { binding: null, detached: reason, formerRoom: binding.roomId }
+      )
     }),
 
     list: Effect.fn("ChatManager.list")(function*(owner) {

@@ -126,6 +126,8 @@ export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
     /** The Space that it says it belongs to. */
     readonly space: RoomId | undefined
   }): Effect.Effect<RoomId, MatrixFailure>
+  /** Gives a room a name, for everybody in it. Can be done twice. */
+  setName(room: RoomId, name: string): Effect.Effect<void, MatrixFailure>
   /** The Space lists the room from now on. Can be done twice. */
   addToSpace(space: RoomId, room: RoomId): Effect.Effect<void, MatrixFailure>
   /** Writes the marker of a chat into the account data of its room; undefined takes it away. */

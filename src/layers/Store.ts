@@ -202,18 +202,22 @@ export class Store extends Context.Service<Store, {
   readonly chats: {
     readonly all: Stored<ReadonlyArray<Chat>>
     ofOwner(owner: UserId): Stored<ReadonlyArray<Chat>>
-    /** Those that a room shows and whose marker is behind their revision. */
+    /** Those that a room shows and whose marker is behind their revision, or may still stand in another room. */
     readonly unmarked: Stored<ReadonlyArray<Chat>>
     byId(id: ChatId): Stored<Chat | undefined>
     /** Those of them that there are, in one look. */
     byIds(ids: ReadonlyArray<ChatId>): Stored<ReadonlyMap<ChatId, Chat>>
     byRoom(room: RoomId): Stored<Chat | undefined>
+    /** Chats without a room that this room showed last. */
+    homeless(room: RoomId): Stored<ReadonlyArray<Chat>>
     /** The chats that these rooms show, in one look. */
     byRooms(rooms: ReadonlyArray<RoomId>): Stored<ReadonlyMap<RoomId, Chat>>
     /** When the newest message came that is remembered of each of these rooms, in milliseconds since the epoch. Reads the whole inbox. */
     lastHeard(rooms: ReadonlyArray<RoomId> | "all"): Stored<ReadonlyMap<RoomId, number>>
     /** Inserts or replaces. Only the chat manager calls it. A room shows at most one chat: a second is `failed`. */
     put(chat: Chat): Stored<void>
+    /** Forgets a chat. Only the chat manager calls it. */
+    remove(id: ChatId): Stored<void>
   }
 
   readonly reports: {

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import type { Chat } from "../domain/Chat.ts"
 import { codeSpan } from "../domain/CodeSpan.ts"
 import { type Command, helpText } from "../domain/Command.ts"
 import { decryptionLine } from "../domain/Encryption.ts"
@@ -9,8 +10,10 @@ import { Health } from "../layers/Health.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
 import { listChats } from "./Commands/ListChats.ts"
+import { moveChat } from "./Commands/MoveChat.ts"
 import { newChat } from "./Commands/NewChat.ts"
 import { notForYou, ownChat } from "./Commands/OwnChat.ts"
+import { renameChat, renamed } from "./Commands/RenameChat.ts"
 import { changeSetting, showSettings } from "./Commands/Settings.ts"
 import { newerChatText, showsNewerChat, writeMarkerOrLater } from "./Markers.ts"
 import { resolveChat } from "./Resolve.ts"
@@ -30,7 +33,9 @@ export const runCommand = Effect.fn("runCommand")(function*(command: Command, me
     case "New":
       return yield* newChat(message, command.title)
     case "Rename":
-      return yield* rename(message, command.title)
+      return yield* renameChat(message, command.title)
+    case "Move":
+      return yield* moveChat(message, command.chat)
     case "Archive":
       return yield* archive(message)
     case "Unarchive":
@@ -81,35 +86,37 @@ const register = Effect.fnUntraced(function*(message: IncomingMessage, title: st
   const known = yield* resolveChat(message).pipe(Effect.catchTag("UnregisteredRoom", () => Effect.succeed(undefined)))
   if (known !== undefined) {
     const opened = known.archived && known.owner === message.sender ? yield* chats.setArchived(known.id, false) : known
-    const chat = title === undefined || opened.owner !== message.sender ? opened : yield* chats.rename(opened.id, title)
+    const { chat, problem } = opened.owner === message.sender ? yield* titled(opened, title) : asItIs(opened)
     yield* writeMarkerOrLater(chat)
     return [notice(
       chat.archived
         ? `This room shows ${codeSpan(chat.title)}, which its owner has archived. Only the owner can open it again.`
         : known.archived
-        ? `${codeSpan(chat.title)} is open again.`
-        : `This room already shows the chat ${codeSpan(chat.title)}.`
+        ? `${codeSpan(chat.title)} is open again.${problem}`
+        : `This room already shows the chat ${codeSpan(chat.title)}.${problem}`
     )]
   }
   const room = yield* (yield* MatrixRooms).view(message.roomId)
   if (room?.isSpace === true) return [notice("This is a Space: it lists rooms, and shows no chat itself.")]
   if (showsNewerChat(room)) return [notice(newerChatText)]
   const ownerName = room?.members.get(message.sender)?.displayName ?? message.sender
-  const chat = yield* chats.register({
+  const registered = yield* chats.register({
     room: message.roomId,
     owner: message.sender,
     ownerName,
-    title: title ?? room?.name ?? `Chat with ${ownerName}`
+    title: title ?? room?.name ?? `Chat with ${ownerName}`,
+    roomName: room?.name
   })
+  const { chat, problem } = yield* titled(registered, title)
   yield* writeMarkerOrLater(chat)
-  return [notice(`This room now shows the chat ${codeSpan(chat.title)}. Just write to me.`)]
+  return [notice(`This room now shows the chat ${codeSpan(chat.title)}. Just write to me.${problem}`)]
 })
 
-const rename = Effect.fnUntraced(function*(message: IncomingMessage, title: string) {
-  const chat = yield* (yield* ChatManager).rename((yield* ownChat(message)).id, title)
-  yield* writeMarkerOrLater(chat)
-  return [notice(`This chat is now called ${codeSpan(chat.title)}.`)]
-}, Effect.catchTag("NotTheOwner", notForYou))
+/** The chat, and its room, get the title that was typed, if one was. */
+const titled = (chat: Chat, title: string | undefined) =>
+  title === undefined ? Effect.succeed(asItIs(chat)) : renamed(chat.id, title)
+
+const asItIs = (chat: Chat) => ({ chat, problem: "" })
 
 const archive = Effect.fnUntraced(function*(message: IncomingMessage) {
   const chat = yield* (yield* ChatManager).setArchived((yield* ownChat(message)).id, true)

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Chat } from "../domain/Chat.ts"
+import { offerToMove } from "../domain/ChatChoice.ts"
 import { notice } from "../domain/Message.ts"
 import { isAllowed } from "../domain/Policy.ts"
 import { answered, ignored } from "../domain/Settlement.ts"
@@ -47,14 +48,18 @@ export const handleInvite = Effect.fn("handleInvite")(function*({ key, roomId, s
     room: roomId,
     owner: sender,
     ownerName,
-    title: room.name ?? `Chat with ${ownerName}`
+    title: room.name ?? `Chat with ${ownerName}`,
+    roomName: room.name
   }))
   yield* writeMarkerOrLater(chat)
   yield* Effect.logInfo("invite_accepted").pipe(
     Effect.annotateLogs({ room: roomId, user: sender, chat: chat.id, known: known !== undefined })
   )
 
-  return yield* say(greetingTo(known, config.commandPrefix))
+  const offer = known === undefined
+    ? offerToMove(config.commandPrefix, yield* (yield* ChatManager).list(sender))
+    : undefined
+  return yield* say([greetingTo(known, config.commandPrefix), ...(offer === undefined ? [] : [offer])].join("\n\n"))
 })
 
 const greetingTo = (known: Chat | undefined, prefix: string): string => {

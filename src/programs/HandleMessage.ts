@@ -12,6 +12,7 @@ import { decidePolicy, readMessage } from "../domain/Policy.ts"
 import { answered, ignored } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
+import { ChatManager } from "../layers/ChatManager.ts"
 import { MatrixRooms } from "../layers/MatrixClient.ts"
 import { answersTo } from "../layers/Rendering.ts"
 import { Responder } from "../layers/Responder.ts"
@@ -94,6 +95,8 @@ const mostReplies = 50
 
 const respond = Effect.fnUntraced(function*(chat: Chat, message: IncomingMessage) {
   const responder = yield* Responder
+  // Kept before anything is said: whoever looks after a crash sees that the chat was used.
+  if (chat.fresh) yield* (yield* ChatManager).used(chat.id)
   let bytes = 0
   return yield* responder.respond(chat, message).pipe(
     Stream.mapError((cause) => new ResponderFailed({ chat: chat.id, cause })),

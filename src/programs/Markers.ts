@@ -1,10 +1,14 @@
 import * as Effect from "effect/Effect"
 import type { Chat } from "../domain/Chat.ts"
+import { afterFailure } from "../domain/Delivery.ts"
+import type { MatrixFailure } from "../domain/Errors.ts"
+import type { RoomId } from "../domain/Ids.ts"
 import { type Marker, markerOf, type MarkerReading, readMarker } from "../domain/Marker.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { makeTurns } from "../layers/Lanes.ts"
 import { MatrixProvisioning, MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { Store } from "../layers/Store.ts"
 
 /** A newer Homing knows the chat of this room: what it wrote is not ours to overwrite, and no chat is registered over it. */
 export const showsNewerChat = (room: ServerRoom | undefined): boolean =>
@@ -28,8 +32,8 @@ const writeMarker = ({ binding, id }: Chat, wanted: (chat: Chat, marker: Marker)
     yield* chats.markerWritten(id, chat.revision)
   })
   return binding === null ? Effect.void : inTurn(binding.roomId, write()).pipe(
-    // Chats are never deleted: one that is gone here would be a bug.
-    Effect.catchTag("ChatNotFound", Effect.die),
+    // It was forgotten meanwhile: there is nothing to say of it.
+    Effect.catchTag("ChatNotFound", () => Effect.void),
     // What was done must not be spoiled by a marker that cannot be written now: the next round writes it.
     Effect.catchTag("MatrixFailure", (failure) =>
       Effect.logWarning("marker_not_written").pipe(
@@ -41,8 +45,50 @@ const writeMarker = ({ binding, id }: Chat, wanted: (chat: Chat, marker: Marker)
 /** For a chat that somebody just made or changed: the marker says so at once, or with the next round when the server cannot be reached. */
 export const writeMarkerOrLater = (chat: Chat) => writeMarker(chat, () => Effect.succeed(true))
 
+/** Takes the marker of a room away, before the room shows another chat. */
+export const clearMarker = Effect.fn("clearMarker")(function*(room: RoomId) {
+  yield* inTurn(room, (yield* MatrixProvisioning).writeMarker(room, undefined))
+})
+
+/** The same as `writeMarkerOrLater` for a chat that came from another room: where its marker stands, the one that it left behind goes. */
+export const writeMarkerAndLeave = Effect.fnUntraced(function*(chat: Chat) {
+  yield* writeMarkerOrLater(chat)
+  yield* clearFormerMarker(chat)
+})
+
 /**
- * Writes every marker that is missing or behind: what a crash, an unreachable server or a repair left open. Runs after the
+ * Not before the chat's own marker stands: one of them always speaks for it. The one left behind is older, and is believed only by a bot that
+ * has nothing newer.
+ */
+const clearFormerMarker = Effect.fn("clearFormerMarker")(function*({ formerRoom, id }: Chat) {
+  if (formerRoom === null) return
+  const chats = yield* ChatManager
+  const store = yield* Store
+  const clear = Effect.gen(function*() {
+    const chat = yield* chats.get(id)
+    if (chat.formerRoom !== formerRoom || chat.binding === null || chat.markerRevision < chat.revision) return
+    // What the room shows now writes its own, and what claims it for another chat is not this one's.
+    const standing = readMarker((yield* (yield* MatrixRooms).view(formerRoom))?.marker)
+    const isTaken = (yield* store.chats.byRoom(formerRoom)) !== undefined || standing._tag === "NewerVersion" ||
+      (standing._tag === "Valid" && standing.marker.chat_id !== id)
+    if (!isTaken) yield* unlessRefused((yield* MatrixProvisioning).writeMarker(formerRoom, undefined))
+    yield* chats.leftBehind(id, formerRoom)
+  })
+  yield* inTurn(formerRoom, clear).pipe(
+    Effect.catchTag("ChatNotFound", () => Effect.void),
+    Effect.catchTag("MatrixFailure", (failure) =>
+      Effect.logWarning("marker_not_taken_away").pipe(
+        Effect.annotateLogs({ chat: id, room: formerRoom, problem: failure.message })
+      ))
+  )
+})
+
+/** A room that the homeserver knows no more has no marker to take away. */
+const unlessRefused = (taken: Effect.Effect<void, MatrixFailure>) =>
+  Effect.catchIf(taken, ({ reason }) => afterFailure(reason, 1)._tag === "Dead", () => Effect.void)
+
+/**
+ * Writes every marker that is missing or behind, and takes away what chats left behind: what a crash, an unreachable server or a repair left open. Runs after the
  * gate, as unfinished business of the commands and invites that made the chats; reconciliation itself only reads. Where the
  * marker in the room speaks for somebody else, the conflict is left as it was reported.
  */
@@ -54,7 +100,11 @@ export const writeOpenMarkers = Effect.fn("writeOpenMarkers")(function*() {
       rooms.view(marker.room_id),
       (room) => chat.markerRevision < chat.revision && !isRival(readMarker(room?.marker), marker)
     )
-  yield* Effect.forEach(open, (chat) => writeMarker(chat, stillOpen), { concurrency: 4, discard: true })
+  yield* Effect.forEach(
+    open,
+    (chat) => Effect.andThen(writeMarker(chat, stillOpen), clearFormerMarker(chat)),
+    { concurrency: 4, discard: true }
+  )
 })
 
 /** Whether the marker that stands in a room speaks for a newer Homing, another account, another chat or another owner. */

@@ -127,7 +127,9 @@ const showChat = Effect.fnUntraced(function*(origin: ChatOrigin, room: RoomId) {
     room,
     owner: origin.owner,
     ownerName: origin.owner_name,
-    title: origin.title
+    title: origin.title,
+    // The room was made with this name.
+    roomName: origin.title
   }).pipe(
     // Somebody registered one there before the room's own was known: theirs it is.
     Effect.catchTag("RoomTaken", ({ chat }) => Effect.catchTag(chats.get(chat), "ChatNotFound", Effect.die))

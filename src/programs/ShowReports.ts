@@ -33,7 +33,7 @@ export const showReports = Effect.fn("ShowReports")(function*(
 
 /** An outcome for programs to read, with what `explain` says of it. */
 export const explained = (prefix: string) => (outcome: Outcome) => {
-  const { settledBy, what } = explain(outcome, `${prefix}register`)
+  const { settledBy, what } = explain(outcome, (command) => `${prefix}${command}`)
   return { ...outcome, what, settledBy: settledBy ?? null }
 }
 
@@ -52,7 +52,7 @@ export const findingLines = (findings: ReadonlyArray<Outcome>, prefix: string): 
   const more = findings.length - shown.length
   return [
     ...shown.flatMap((outcome) => {
-      const { settledBy, what } = explain(outcome, `${prefix}register`)
+      const { settledBy, what } = explain(outcome, (command) => `${prefix}${command}`)
       const { chats, rooms } = idsOf(outcome)
       return [
         `${outcome._tag.toLowerCase().padEnd(9)}  ${[rooms, ...chats].join("  ")}`,

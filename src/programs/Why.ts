@@ -100,7 +100,6 @@ const reasons: Readonly<Record<string, string>> = {
   before_first_start: "it was sent before the bot's first start",
   backlog: "it came while the bot was away, and the backlog setting leaves such messages unanswered",
   redacted: "it was redacted before the bot came to it",
-  room_left: "the bot has left the room",
   invite_not_allowed: "the person who invited the bot is not allowed",
   space_invite: "it is an invite into a Space"
 }

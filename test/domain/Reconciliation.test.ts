@@ -53,7 +53,7 @@ describe("carryOut", () => {
   it("applies every outcome, and leaves the rest as it was", () => {
     assert.deepStrictEqual(carryOut(chats, outcomes), [
       chat("c1", "a"),
-      chat("c2", null, { detached: "room_gone" }),
+      chat("c2", null, { detached: "room_gone", formerRoom: roomId("gone") }),
       chat("c4", "d", { ownerName: "Annie", revision: 2, markerRevision: 1 })
     ])
   })

@@ -21,7 +21,7 @@ const bob = UserId.make("@bob:example.org")
 const nobody = ChatId.make("nobody")
 
 const register = (chats: ChatManager["Service"], room: RoomId, owner = ada) =>
-  chats.register({ room, owner, ownerName: "Ada", title: "Plans" })
+  chats.register({ room, owner, ownerName: "Ada", title: "Plans", roomName: undefined })
 
 /** The chat as a reconciliation wants it: shown in `roomId`. */
 const shownIn = (chat: Chat, roomId: RoomId, fields: Partial<Chat> = {}) =>
@@ -55,7 +55,9 @@ describe("registering", () => {
           createdAt: 5000,
           binding: { roomId: roomA, boundAt: 5000 },
           detached: null,
-          markerRevision: 0
+          markerRevision: 0,
+          roomName: "",
+          fresh: true
         })
       )
       assert.deepStrictEqual(yield* chats.get(chat.id), chat)
@@ -100,6 +102,7 @@ describe("registering", () => {
         room: roomA,
         owner: ada,
         ownerName: "\u202e\n",
+        roomName: undefined,
         title: ` a\n\tb\u202e ${"x".repeat(500)}`
       })
       assert.strictEqual(chat.ownerName, ada)
@@ -173,7 +176,7 @@ describe("changing", () => {
     "detaches and keeps the revision and the first reason",
     Effect.fnUntraced(function*(chats) {
       const chat = yield* register(chats, roomA)
-      const detached = new Chat({ ...chat, binding: null, detached: "kicked" })
+      const detached = new Chat({ ...chat, binding: null, detached: "kicked", formerRoom: roomA })
       assert.deepStrictEqual(yield* chats.detach(chat.id, "kicked"), detached)
       assert.deepStrictEqual(yield* chats.detach(chat.id, "left"), detached)
       assert.strictEqual((yield* Effect.flip(chats.resolve(roomA, ada)))._tag, "UnregisteredRoom")
@@ -257,7 +260,10 @@ describe("applying a reconciliation", () => {
         { _tag: "Skipped", roomId: RoomId.make("!d:example.org"), reason: "no_marker" },
         { _tag: "Conflict", roomId: roomC, chatId: back.id, claimed: two.id, reason: "two_rooms_one_chat" }
       ])
-      assert.deepStrictEqual(yield* chats.get(one.id), new Chat({ ...one, binding: null, detached: "banned" }))
+      assert.deepStrictEqual(
+        yield* chats.get(one.id),
+        new Chat({ ...one, binding: null, detached: "banned", formerRoom: roomA })
+      )
       assert.deepStrictEqual(yield* chats.get(two.id), updated)
       assert.deepStrictEqual(yield* chats.get(back.id), back)
       assert.lengthOf(yield* chats.list(), 3)

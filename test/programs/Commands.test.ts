@@ -194,7 +194,7 @@ describe("commands", () => {
       )
       assert.strictEqual(
         answer.content["formatted_body"],
-        "<p>This chat is now called <code>[click](https://evil.test) &lt;b&gt;me&lt;/b&gt;</code>.</p>"
+        "<p>This chat is now called <code>[click](https://evil.test) &lt;b&gt;me&lt;/b&gt;</code>. I may not rename the room, so it keeps its name.</p>"
       )
     }).pipe(Effect.provide(homeserver)))
 

@@ -29,7 +29,7 @@ describe("the command that a finding names settles the conflict", () => {
       const conflict = report?.findings.find(({ _tag }) => _tag === "Conflict")
       if (conflict === undefined) return assert.fail("no conflict")
       assert.deepStrictEqual([String(conflict.roomId), conflict.reason], [room, reason])
-      assert.match(explain(conflict, "!register").settledBy ?? "", /^type !register in that room/)
+      assert.match(explain(conflict, (command) => `!${command}`).settledBy ?? "", /^type !register in that room/)
 
       yield* answerTo(alice, room, yield* alice.say(room, "!register"))
       yield* before.stop

@@ -6,6 +6,7 @@ import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { FaultEffect } from "../../src/layers/Homeserver/Faults.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
 import type { Store } from "../../src/layers/Store.ts"
+import { mortal } from "./Mortal.ts"
 import { inTime, joinedRooms } from "./Provisioned.ts"
 import { aChat, aDatabase, answerTo, type Bot, botId, homeserver, repliedTo, startBot } from "./World.ts"
 
@@ -100,24 +101,6 @@ const placesPassed = Effect.gen(function*() {
   yield* stopped(bot)
   return places
 })
-
-/** Dies when it passes its nth place, as by `kill -9`: what passes another place after that passes none of it. */
-const mortal = (nth: number) => {
-  let left = Infinity
-  let dead = false
-  return {
-    listen: () => {
-      left = nth
-    },
-    isDead: () => dead,
-    pass: () => {
-      if (dead || --left <= 0) {
-        dead = true
-        throw new Error("killed")
-      }
-    }
-  }
-}
 
 const killedAt = Effect.fnUntraced(function*(nth: number, place: string, database: "kept" | "lost") {
   const world = yield* aliceAlone

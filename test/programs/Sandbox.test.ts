@@ -140,7 +140,7 @@ describe("the sandbox", () => {
         "you: /room 1",
         "  · you are in Sandbox",
         "you: !rename Kitchen",
-        "bot: This chat is now called `Kitchen`.",
+        "bot: This chat is now called `Kitchen`. I may not rename the room, so it keeps its name.",
         "you: /rooms",
         "* 1  Sandbox",
         "  2  Room 2",

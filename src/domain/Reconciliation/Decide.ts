@@ -1,10 +1,10 @@
-import { Chat, cleanTitle, type DetachReason, foreignMarker } from "../Chat.ts"
-import { type ChatSettings, readSettings } from "../ChatSettings.ts"
+import { Chat, type DetachReason } from "../Chat.ts"
 import type { ChatId, RoomId, UserId } from "../Ids.ts"
 import type { Marker } from "../Marker.ts"
 import type { Outcome } from "../Reconciliation.ts"
 import type { ServerRoom } from "../ServerRoom.ts"
 import { type Note, type Survey, survey } from "./Survey.ts"
+import { knownFrom, markerRevisionIn, newer, shownIn, withNamesSeen, wordsOf } from "./Words.ts"
 
 /**
  * Compares the rooms on the server with the chats here and says what is to become of each, in the order of room and chat
@@ -15,8 +15,9 @@ import { type Note, type Survey, survey } from "./Survey.ts"
  * to it) and no id stands twice. `now` is in milliseconds since the epoch, and becomes the `boundAt` of a room that a chat
  * followed into.
  *
- * Who keeps what, when sides disagree: a local binding before any marker; among markers of one chat the oldest `bound_at`,
- * then the smaller room id. A chat follows an upgrade only into a room that neither shows nor claims another chat.
+ * Who keeps what, when sides disagree: a local binding before any marker; among markers of one chat the newest revision, for a chat that
+ * was taken to another room got a new one there; then the oldest `bound_at`, then the smaller room id. A chat follows an upgrade only
+ * into a room that neither shows nor claims another chat.
  */
 export const decide = ({ account, chats, now, rooms }: {
   readonly account: UserId
@@ -29,18 +30,20 @@ export const decide = ({ account, chats, now, rooms }: {
   const bound = chats.flatMap((chat) => outcomeOfBinding(world, chat, now) ?? [])
   const settled = new Map(
     bound.flatMap((outcome) =>
-      outcome._tag === "Skipped" || outcome.chatId === null ? [] : [[outcome.chatId, outcome.roomId]]
+      outcome._tag === "Skipped" || outcome.chatId === null || outcome.roomId === null
+        ? []
+        : [[outcome.chatId, placeAfter(world, outcome.chatId, outcome.roomId, outcome)]]
     )
   )
 
   const claimed = [...claimsByChat(world, new Set(bound.flatMap(roomsOf)))].flatMap(([chat, claims]) =>
-    outcomesOfClaims(world, chat, settled.get(chat) ?? undefined, claims, now)
+    outcomesOfClaims(world, chat, settled.get(chat), claims, now)
   )
   const restored = new Set(claimed.flatMap((outcome) => outcome._tag === "Restored" ? [outcome.chatId] : []))
 
-  const roomless = chats.filter((chat) => !settled.has(chat.id) && !restored.has(chat.id)).map((chat) =>
-    outcomeOfRoomless(world, chat)
-  )
+  const left = chats.filter((chat) => !settled.has(chat.id) && !restored.has(chat.id))
+  const homes = formerHomes(world, left, new Set([...bound, ...claimed].flatMap(roomsOf)))
+  const roomless = left.map((chat) => outcomeOfRoomless(world, chat, homes, now))
 
   const told = new Set([...bound, ...claimed, ...roomless].flatMap(roomsOf))
   const untold = rooms.filter((room) => !told.has(room.roomId)).map((room) => outcomeOfRoom(world, room))
@@ -64,6 +67,17 @@ const outcomeOfBinding = (world: Survey, chat: Chat, now: number): Outcome | und
   return outcomeOfUpgrade(world, chat, room, marker, now) ??
     (note === undefined ? undefined : outcomeOfComparison(chat, room, note))
 }
+
+/** Where a chat is shown once an outcome is carried out, and in which revision. */
+interface Place {
+  readonly roomId: RoomId
+  readonly revision: number
+}
+
+const placeAfter = (world: Survey, id: ChatId, roomId: RoomId, outcome: Outcome): Place => ({
+  roomId,
+  revision: ("chat" in outcome ? outcome.chat : world.chats.get(id))?.revision ?? 0
+})
 
 const conflict = (
   room: ServerRoom,
@@ -91,7 +105,7 @@ const outcomeOfUpgrade = (
     chatId: chat.id,
     fromRoomId: room.roomId,
     roomId: successor.roomId,
-    chat: shownIn(world, successor, newer(newer(chat, marker), claim), now),
+    chat: shownIn(successor, world.notes.get(successor.roomId), newer(newer(chat, marker), claim), now),
     reason: "room_upgraded"
   }
 }
@@ -106,15 +120,19 @@ const outcomeOfComparison = (chat: Chat, room: ServerRoom, note: Note): Outcome 
   const about = { chatId: chat.id, roomId: room.roomId }
   const marker = note._tag === "Ours" ? note.marker : undefined
   const marked = newer(chat, marker)
-  const named = withNameSeen(marked, room)
-  if (named !== chat) {
+  const named = withNamesSeen(marked, room)
+  if (named.revision !== chat.revision) {
     const changed = new Chat({ ...chat, ...wordsOf(named), markerRevision: markerRevisionIn(note) })
-    return { _tag: "Updated", ...about, chat: changed, reason: marked === chat ? "owner_name_changed" : "marker_newer" }
+    const seen = named.title === marked.title ? "owner_name_changed" : "room_renamed"
+    return { _tag: "Updated", ...about, chat: changed, reason: marked === chat ? seen : "marker_newer" }
   }
-  if (marker === undefined) {
-    return { _tag: "Unchanged", ...about, reason: note._tag === "Foreign" ? "marker_not_ours" : "marker_missing" }
-  }
-  return { _tag: "Unchanged", ...about, reason: marker.revision < chat.revision ? "marker_behind" : "agrees" }
+  const noted = named.roomName === null || named.roomName === chat.roomName ? {} : { roomName: named.roomName }
+  return { _tag: "Unchanged", ...about, ...noted, reason: agreement(chat, note) }
+}
+
+const agreement = (chat: Chat, note: Note): Extract<Outcome, { readonly _tag: "Unchanged" }>["reason"] => {
+  if (note._tag !== "Ours") return note._tag === "Foreign" ? "marker_not_ours" : "marker_missing"
+  return note.marker.revision < chat.revision ? "marker_behind" : "agrees"
 }
 
 // --- rooms that claim a chat
@@ -133,45 +151,58 @@ const claimsByChat = (world: Survey, told: ReadonlySet<RoomId>): ReadonlyMap<Cha
   return claims
 }
 
-/** One outcome for each room that claims `id`, and one for the room that it is restored in. `shown` is where it is shown already. */
+/** One outcome for each room that claims `id`, and one for the room that it is restored in. `shown`: it is shown there already. */
 const outcomesOfClaims = (
   world: Survey,
   id: ChatId,
-  shown: RoomId | undefined,
+  shown: Place | undefined,
   claims: ReadonlyArray<Claim>,
   now: number
 ): ReadonlyArray<Outcome> => {
   const local = world.chats.get(id)
-  const mayReturn = shown === undefined && local?.detached !== "requested"
-  const winner = claims
-    .filter(({ marker, room }) =>
-      mayReturn && !world.outdated.has(room.roomId) && (local?.owner ?? marker.owner) === marker.owner
-    )
-    .toSorted(byAge)[0]
+  const winner = shown === undefined
+    ? claims
+      .filter(({ marker, room }) =>
+        !world.outdated.has(room.roomId) && (local?.owner ?? marker.owner) === marker.owner &&
+        !isStale(world, marker, local)
+      )
+      .toSorted(byPrecedence)[0]
+    : undefined
   const home = winner && homeOf(world, winner.room)
   const owner = local?.owner ?? winner?.marker.owner
-  const shownAt = shown ?? home?.roomId
 
-  const restored: ReadonlyArray<Outcome> = winner === undefined || home === undefined ? [] : [{
-    _tag: "Restored",
-    chatId: id,
-    roomId: home.roomId,
-    chat: restoredIn(world, home, winner, local, now),
-    reason: local === undefined ? "no_local_chat" : local.binding === null ? "was_detached" : "bound_room_gone"
-  }]
+  const restored: ReadonlyArray<Extract<Outcome, { readonly _tag: "Restored" }>> =
+    winner === undefined || home === undefined ? [] : [{
+      _tag: "Restored",
+      chatId: id,
+      roomId: home.roomId,
+      chat: restoredIn(world, home, winner, local, now),
+      reason: local === undefined ? "no_local_chat" : local.binding === null ? "was_detached" : "bound_room_gone"
+    }]
+  const place = shown ??
+    restored.map(({ chat, roomId }): Place => ({ roomId, revision: chat.revision }))[0]
+  const revision = place?.revision ?? local?.revision ?? 0
   const others = claims.filter(({ room }) => room !== home).map(({ marker, room }): Outcome => {
     const skipped = (reason: SkipReason): Outcome => ({ _tag: "Skipped", roomId: room.roomId, reason })
     if (world.outdated.has(room.roomId)) return skipped("upgraded")
     if (marker.owner !== owner) return conflict(room, null, marker, "owner_disagrees")
-    if (shownAt === undefined) return skipped("detached_on_request")
-    if (world.ends.get(room.roomId) === shownAt) return skipped("upgraded")
+    if (place !== undefined && world.ends.get(room.roomId) === place.roomId) return skipped("upgraded")
+    if (marker.revision < revision) return skipped("shown_elsewhere")
     return conflict(room, null, marker, "two_rooms_one_chat")
   })
   return [...restored, ...others]
 }
 
-const byAge = (a: Claim, b: Claim): number =>
-  a.marker.bound_at - b.marker.bound_at || (a.room.roomId < b.room.roomId ? -1 : 1)
+/** The chat was taken to another room, in a newer revision, and has lost that since: the marker that it left behind does not get it back. */
+const isStale = (world: Survey, marker: Marker, local: Chat | undefined): boolean => {
+  const last = local === undefined ? null : local.binding?.roomId ?? local.formerRoom
+  if (local === undefined || last === null || marker.revision >= local.revision) return false
+  return last !== marker.room_id && last !== world.ends.get(marker.room_id)
+}
+
+const byPrecedence = (a: Claim, b: Claim): number =>
+  b.marker.revision - a.marker.revision || a.marker.bound_at - b.marker.bound_at ||
+  (a.room.roomId < b.room.roomId ? -1 : 1)
 
 /** Where the chat of a marker is to be shown: in its own room, or in the one that replaced it. */
 const homeOf = (world: Survey, room: ServerRoom): ServerRoom => {
@@ -186,14 +217,51 @@ const restoredIn = (
   local: Chat | undefined,
   now: number
 ): Chat => {
-  const known = local ??
-    { ...wordsOfMarker(marker), id: marker.chat_id, owner: marker.owner, createdAt: marker.created_at }
-  return shownIn(world, home, newer(known, marker), home === room ? marker.bound_at : now)
+  const known = newer(local ?? knownFrom(marker), marker)
+  const boundAt = home === room ? marker.bound_at : now
+  // What the room was called when it showed the chat stands in its marker: the chat may have been elsewhere since.
+  return shownIn(
+    home,
+    world.notes.get(home.roomId),
+    { ...known, roomName: marker.room_name ?? known.roomName },
+    boundAt
+  )
 }
 
 // --- the rest
 
-const outcomeOfRoomless = (world: Survey, chat: Chat): Outcome => {
+/** Rooms that the bot is in again and that lost their marker, by the chat without a room that each showed last. `told`: they have another fate. */
+const formerHomes = (
+  world: Survey,
+  chats: ReadonlyArray<Chat>,
+  told: ReadonlySet<RoomId>
+): ReadonlyMap<ChatId, ServerRoom> => {
+  const free = (roomId: RoomId | null): ServerRoom | undefined => {
+    const note = roomId === null || told.has(roomId) || world.ends.has(roomId) ? undefined : world.notes.get(roomId)
+    return roomId !== null && note?._tag === "None" && note.reason === "no_marker" ? world.rooms.get(roomId) : undefined
+  }
+  const homes = new Map<RoomId, readonly [Chat, ServerRoom]>()
+  for (const chat of chats) {
+    const room = chat.binding === null ? free(chat.formerRoom) : undefined
+    const rival = room && homes.get(room.roomId)?.[0]
+    if (room !== undefined && (rival === undefined || isYounger(chat, rival))) homes.set(room.roomId, [chat, room])
+  }
+  return new Map(Array.from(homes.values(), ([chat, room]) => [chat.id, room]))
+}
+
+const isYounger = (a: Chat, b: Chat): boolean => (a.createdAt - b.createdAt || (a.id < b.id ? 1 : -1)) > 0
+
+const outcomeOfRoomless = (
+  world: Survey,
+  chat: Chat,
+  homes: ReadonlyMap<ChatId, ServerRoom>,
+  now: number
+): Outcome => {
+  const home = homes.get(chat.id)
+  if (home !== undefined) {
+    const back = shownIn(home, world.notes.get(home.roomId), chat, now)
+    return { _tag: "Restored", chatId: chat.id, roomId: home.roomId, chat: back, reason: "was_detached" }
+  }
   if (chat.binding === null) return { _tag: "Unchanged", chatId: chat.id, roomId: null, reason: "still_detached" }
   const { roomId } = chat.binding
   return { _tag: "Detached", chatId: chat.id, roomId, reason: absence(world.rooms.get(roomId)) }
@@ -235,70 +303,3 @@ const byRoomThenChat = (a: Outcome, b: Outcome): number => {
 }
 
 const chatOf = (outcome: Outcome): string => (outcome._tag === "Skipped" ? undefined : outcome.chatId) ?? ""
-
-// --- what a chat says of itself
-
-/** What counts in a revision. */
-interface Words {
-  readonly ownerName: string
-  readonly title: string
-  readonly archived: boolean
-  readonly settings: ChatSettings
-  readonly revision: number
-}
-
-/** What is known of a chat without its room. */
-interface Known extends Words {
-  readonly id: ChatId
-  readonly owner: UserId
-  readonly createdAt: number
-}
-
-const wordsOf = ({ archived, ownerName, revision, settings, title }: Words): Words => ({
-  archived,
-  ownerName,
-  revision,
-  settings,
-  title
-})
-
-const wordsOfMarker = ({ archived, owner_name, revision, settings, title }: Marker): Words => ({
-  archived,
-  ownerName: owner_name,
-  // Chats begin with the first revision, also those of rooms that have no marker yet.
-  revision: Math.max(1, revision),
-  settings: readSettings(settings),
-  title
-})
-
-/** The same object unless the marker's revision is newer. */
-const newer = <A extends Words>(known: A, marker: Marker | undefined): A =>
-  marker === undefined || marker.revision <= known.revision ? known : { ...known, ...wordsOfMarker(marker) }
-
-/** The same object unless the room shows another name of the owner: then a new revision, so that the marker learns it. */
-const withNameSeen = <A extends Known>(known: A, room: ServerRoom): A => {
-  const member = room.members.get(known.owner)
-  // What an invite says of a person's name was written by whoever invited.
-  const name = member?.membership === "join" ? cleanTitle(member.displayName ?? "") : ""
-  return name === "" || name === known.ownerName ? known : { ...known, ownerName: name, revision: known.revision + 1 }
-}
-
-/** Nothing is ever shown in a room whose marker claims another chat: a marker of ours is the one of the chat. */
-const markerRevisionIn = (note: Note | undefined): number => {
-  if (note?._tag === "Foreign") return foreignMarker
-  return note?._tag === "Ours" ? note.marker.revision : 0
-}
-
-/** The chat as it is to be shown in `room` from now on. */
-const shownIn = (world: Survey, room: ServerRoom, known: Known, boundAt: number): Chat => {
-  const named = withNameSeen(known, room)
-  return new Chat({
-    ...wordsOf(named),
-    id: known.id,
-    owner: known.owner,
-    createdAt: known.createdAt,
-    binding: { roomId: room.roomId, boundAt },
-    detached: null,
-    markerRevision: markerRevisionIn(world.notes.get(room.roomId))
-  })
-}

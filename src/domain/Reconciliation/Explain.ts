@@ -12,13 +12,17 @@ export interface Explanation {
 
 type Reason = Outcome["reason"]
 
-/** `register` is how the command is typed, such as `!register`. */
-type Words = readonly [what: string, settledBy?: (register: string) => string]
+/** How a command is typed, such as `!register`. */
+type Typed = (command: "register" | "move <title>") => string
 
-const inRoom = (register: string) => `type ${register} in that room`
-const newChat = (register: string) => `type ${register} in that room: it then shows a chat of its own`
-const keepLocal = (register: string) => `type ${register} in that room: the marker is then written from the chat here`
-const inviteAgain = () => "invite the bot to the room again"
+type Words = readonly [what: string, settledBy?: (typed: Typed) => string]
+
+const inRoom = (typed: Typed) => `type ${typed("register")} in that room`
+const newChat = (typed: Typed) => `type ${typed("register")} in that room: it then shows a chat of its own`
+const keepLocal = (typed: Typed) =>
+  `type ${typed("register")} in that room: the marker is then written from the chat here`
+const elsewhere = (typed: Typed) => `its owner types ${typed("move <title>")} in another room`
+const inviteAgain = (typed: Typed) => `invite the bot to the room again, or ${elsewhere(typed)}`
 
 const words: { readonly [R in Reason]: Words } = {
   agrees: ["chat and marker agree"],
@@ -30,20 +34,21 @@ const words: { readonly [R in Reason]: Words } = {
   was_detached: ["the bot is in its room again"],
   bound_room_gone: ["the bot has left the room of before, and another one has its marker"],
   marker_newer: ["the marker is newer than the chat here, and wins"],
+  room_renamed: ["the room has another name now, and so has the chat"],
   owner_name_changed: ["the owner has another name now"],
   room_upgraded: ["the room was replaced by another, and the chat follows"],
   left: ["the bot has left the room; the chat is kept without one", inviteAgain],
   kicked: ["the bot was kicked; the chat is kept without a room", inviteAgain],
   banned: ["the bot was banned; the chat is kept without a room", () => "unban the bot and invite it again"],
-  room_gone: ["the server no longer lists the room; the chat is kept without one", inviteAgain],
+  // It may be that nobody can invite the bot there any more.
+  room_gone: ["the server no longer lists the room; the chat is kept without one", elsewhere],
   moved_away: ["the chat is shown elsewhere"],
-  requested: ["the chat was taken out of its room on request"],
   no_marker: ["the room shows no chat", inRoom],
   space: ["a Space shows no chat"],
   pending_invite: ["an invite that is still open; the bot answers it after its start"],
   not_joined: ["the bot is not in the room"],
   upgraded: ["the room was replaced by one that the bot is in"],
-  detached_on_request: ["its chat was taken out of it on request", newChat],
+  shown_elsewhere: ["its chat was taken to another room since", newChat],
   marker_of_another_account: ["its marker was written by another account", newChat],
   marker_of_another_room: ["its marker was written for another room", newChat],
   newer_marker_version: ["its marker was written by a newer Homing", () => "update Homing"],
@@ -53,11 +58,11 @@ const words: { readonly [R in Reason]: Words } = {
   owner_disagrees: ["its marker names another owner than the chat has here", keepLocal]
 }
 
-/** What an outcome means, and the one thing that settles it, if there is one. `register` is how the command is typed, such as `!register`. */
-export const explain = (outcome: Outcome, register: string): Explanation => {
+/** What an outcome means, and the one thing that settles it, if there is one. */
+export const explain = (outcome: Outcome, typed: Typed): Explanation => {
   const [what, settledBy] = words[outcome.reason]
   const ownChat = outcome._tag === "Conflict" && outcome.chatId === null ? newChat : settledBy
-  return { what, settledBy: ownChat?.(register) }
+  return { what, settledBy: ownChat?.(typed) }
 }
 
 /** Conflicts first, then what was changed, then what was passed over. */
@@ -103,7 +108,7 @@ export const countsOf = (report: ReconciliationReport): string => {
 export const newsOf = (report: ReconciliationReport, prefix: string): string => {
   const news = mostUrgentFirst(report.findings.filter(({ _tag }) => _tag !== "Skipped"))
   const shown = news.slice(0, mostNews).map((outcome) => {
-    const { settledBy, what } = explain(outcome, codeSpan(`${prefix}register`))
+    const { settledBy, what } = explain(outcome, (command) => codeSpan(`${prefix}${command}`))
     const room = outcome.roomId === null ? "" : ` ${codeSpan(outcome.roomId)}`
     return `- ${outcome._tag.toLowerCase()}${room}: ${what}${
       settledBy === undefined ? "" : `. To settle it, ${settledBy}.`

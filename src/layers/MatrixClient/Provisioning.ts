@@ -83,6 +83,15 @@ const make = Effect.gen(function*() {
       return created.room_id
     }),
 
+    setName: (room, name) =>
+      request({
+        name: "name room",
+        method: "PUT",
+        path: path`/rooms/${room}/state/m.room.name`,
+        body: { name },
+        schema: Nothing
+      }).pipe(Effect.asVoid),
+
     addToSpace: Effect.fn("MatrixProvisioning.addToSpace")(function*(space, room) {
       const { session } = yield* signedIn.credentials
       yield* request({

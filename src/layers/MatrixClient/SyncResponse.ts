@@ -37,7 +37,7 @@ const readInvite = (roomId: RoomId, raw: unknown, self: UserId): Invite | undefi
 
 const reshapes = (event: unknown): boolean => {
   const type = textField(event, "type")
-  return type === "m.room.tombstone" || type === "m.room.create"
+  return type === "m.room.tombstone" || type === "m.room.create" || type === "m.room.name"
 }
 
 const isMarker = (event: unknown): boolean => textField(event, "type") === markerType

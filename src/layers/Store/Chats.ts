@@ -19,8 +19,11 @@ const Row = Schema.Struct({
   bound_at: Schema.NullOr(Schema.Number),
   detached: Schema.NullOr(DetachReason),
   marker_revision: Schema.Int,
-  /** Absent in a file that an older Homing wrote, and that is only looked at. */
-  settings: Schema.optionalKey(Schema.String)
+  /** This and what follows is absent in a file that an older Homing wrote, and that is only looked at. */
+  settings: Schema.optionalKey(Schema.String),
+  room_name: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  former_room_id: Schema.optionalKey(Schema.NullOr(RoomId)),
+  fresh: Schema.optionalKey(Schema.Literals([0, 1]))
 })
 type Row = typeof Row.Type
 const decodeRow = decoderOf(Schema.UndefinedOr(Row))
@@ -44,7 +47,10 @@ const toChat = (row: Row): Chat =>
     createdAt: row.created_at,
     binding: row.room_id === null || row.bound_at === null ? null : { roomId: row.room_id, boundAt: row.bound_at },
     detached: row.detached,
-    markerRevision: row.marker_revision
+    markerRevision: row.marker_revision,
+    roomName: row.room_name ?? null,
+    formerRoom: row.former_room_id ?? null,
+    fresh: row.fresh === 1
   }, { disableChecks: true })
 
 const fromChat = (chat: Chat): Row => ({
@@ -59,7 +65,10 @@ const fromChat = (chat: Chat): Row => ({
   bound_at: chat.binding?.boundAt ?? null,
   detached: chat.detached,
   marker_revision: chat.markerRevision,
-  settings: JSON.stringify(writtenSettings(chat.settings))
+  settings: JSON.stringify(writtenSettings(chat.settings)),
+  room_name: chat.roomName,
+  former_room_id: chat.formerRoom,
+  fresh: chat.fresh ? 1 : 0
 })
 
 const one = (found: unknown): Chat | undefined => {
@@ -88,8 +97,10 @@ export const makeChats = (db: Database): Store["Service"]["chats"] => {
     unmarked: db.once(
       "Store.chats.unmarked",
       (statements) =>
-        decodeRows(statements.all("SELECT * FROM chats WHERE room_id IS NOT NULL AND marker_revision < revision"))
-          .map(toChat)
+        decodeRows(statements.all(
+          `SELECT * FROM chats
+            WHERE room_id IS NOT NULL AND (marker_revision < revision OR former_room_id IS NOT NULL)`
+        )).map(toChat)
     ),
 
     byId: (id) =>
@@ -103,6 +114,15 @@ export const makeChats = (db: Database): Store["Service"]["chats"] => {
 
     byRoom: (room) =>
       db.once("Store.chats.byRoom", (statements) => one(statements.get("SELECT * FROM chats WHERE room_id = ?", room))),
+
+    homeless: (room) =>
+      db.once(
+        "Store.chats.homeless",
+        (statements) =>
+          decodeRows(statements.all("SELECT * FROM chats WHERE former_room_id = ? AND room_id IS NULL", room)).map(
+            toChat
+          )
+      ),
 
     byRooms: (rooms) =>
       db.once("Store.chats.byRooms", (statements) => {
@@ -122,6 +142,10 @@ export const makeChats = (db: Database): Store["Service"]["chats"] => {
     put: Effect.fn("Store.chats.put")(function*(chat) {
       const row = fromChat(chat)
       yield* db.run(sql`INSERT INTO chats ${sql.insert(row)} ON CONFLICT (id) DO UPDATE SET ${sql.update(row, ["id"])}`)
+    }),
+
+    remove: Effect.fn("Store.chats.remove")(function*(id) {
+      yield* db.run(sql`DELETE FROM chats WHERE id = ${id}`)
     })
   }
 }

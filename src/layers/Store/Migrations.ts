@@ -146,6 +146,12 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     // Rooms first: what comes at the same time comes to the same pages.
     `CREATE INDEX inbox_seal ON inbox (room_id, seal) WHERE seal IS NOT NULL`,
     `ALTER TABLE held_rooms ADD COLUMN was_encrypted INTEGER NOT NULL DEFAULT 0`
+  ],
+  [
+    `ALTER TABLE chats ADD COLUMN room_name TEXT`,
+    `ALTER TABLE chats ADD COLUMN former_room_id TEXT`,
+    `ALTER TABLE chats ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0`,
+    `CREATE INDEX chats_former_room ON chats (former_room_id) WHERE former_room_id IS NOT NULL`
   ]
 ]
 

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Chat } from "../../domain/Chat.ts"
+import { nameOf } from "../../domain/ChatChoice.ts"
 import { codeSpan } from "../../domain/CodeSpan.ts"
 import type { UserId } from "../../domain/Ids.ts"
 import { notice } from "../../domain/Message.ts"
@@ -33,7 +34,7 @@ export const listChats = Effect.fnUntraced(function*(
   return [notice([
     pages === 1 ? "Your chats:" : `Your chats, page ${page} of ${pages}:`,
     "",
-    ...shown.map((chat) => lineOf(chat, chat.binding === null ? undefined : lastHeard.get(chat.binding.roomId), now)),
+    ...shown.map((chat) => lineOf(chat, chats, chat.binding && lastHeard.get(chat.binding.roomId), now)),
     ...(page < pages ? ["", `Type ${codeSpan(`${command} ${page + 1}`)} for the next page.`] : [])
   ].join("\n"))]
 })
@@ -44,10 +45,20 @@ const noChats = (prefix: string, archived: boolean): string =>
     : `You have no chats that are open. Invite me to a room, or type ${codeSpan(`${prefix}register`)} in this one; ` +
       `${codeSpan(`${prefix}chats all`)} shows those that are archived, too.`
 
-const lineOf = ({ archived, binding, detached, title }: Chat, heardAt: number | undefined, now: number): string =>
-  `- ${codeSpan(title)}${archived ? " (archived)" : ""}` +
-  (binding === null ? ` (no room: ${detached ?? "unbound"})` : ` – [open](${linkTo(binding.roomId)})`) +
-  (heardAt === undefined ? "" : `, last message ${ago(now - heardAt)}`)
+/** With the id where the chat is to be named by it: where its title repeats, and where no room leads to it. */
+const lineOf = (
+  chat: Chat,
+  all: ReadonlyArray<Chat>,
+  heardAt: number | null | undefined,
+  now: number
+): string => {
+  const { archived, binding, detached, id, title } = chat
+  const needsId = binding === null || nameOf(chat, all) === id
+  return `- ${codeSpan(title)}${archived ? " (archived)" : ""}` +
+    (binding === null ? ` (no room: ${detached ?? "unbound"})` : ` – [open](${linkTo(binding.roomId)})`) +
+    (heardAt === undefined || heardAt === null ? "" : `, last message ${ago(now - heardAt)}`) +
+    (needsId ? `, id ${codeSpan(id)}` : "")
+}
 
 /** How long ago something was, in milliseconds: as coarse as people say it, and in no time zone. */
 export const ago = (millis: number): string => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { foreignMarker } from "../../../src/domain/Chat.ts"
+import { type Chat, foreignMarker } from "../../../src/domain/Chat.ts"
 import { markerOf } from "../../../src/domain/Marker.ts"
 import { carryOut, decide, type Outcome } from "../../../src/domain/Reconciliation.ts"
 import type { OwnMembership, ServerRoom } from "../../../src/domain/ServerRoom.ts"
@@ -110,6 +110,50 @@ describe("decide: a room that shows a chat", () => {
     }
   })
 
+  describe("whose name", () => {
+    const seen = (name: string | undefined, options: Partial<ConstructorParameters<typeof Chat>[0]>) => {
+      const world = {
+        chats: [chat("c1", "a", { title: "Tea", roomName: "Tea", ...options })],
+        rooms: [room("a", { name, marker: marker("a", "c1") })]
+      }
+      return [
+        ...told(world),
+        ...chatsAfter(world).map(({ revision, roomName, title }) => `${title} in ${roomName}, ${revision}`)
+      ]
+    }
+
+    it("changed gives the chat this title, as a new revision", () => {
+      assert.deepStrictEqual(seen(" Coffee\u202e ", {}), ["Updated a c1 room_renamed", "Coffee in Coffee, 2"])
+      assert.deepStrictEqual(seen("Coffee", { roomName: "" }), ["Updated a c1 room_renamed", "Coffee in Coffee, 2"])
+    })
+
+    it("stays leaves the title alone that somebody gave", () => {
+      assert.deepStrictEqual(seen("Tea", { title: "Mine" }), ["Unchanged a c1 agrees", "Mine in Tea, 1"])
+    })
+
+    it("is seen for the first time, or is the title already, is only noted", () => {
+      assert.deepStrictEqual(seen("Coffee", { roomName: null }), ["Unchanged a c1 agrees", "Tea in Coffee, 1"])
+      assert.deepStrictEqual(seen("Tea", { roomName: "Old" }), ["Unchanged a c1 agrees", "Tea in Tea, 1"])
+    })
+
+    it("is taken away takes nothing from the chat", () => {
+      assert.deepStrictEqual(seen(undefined, {}), ["Unchanged a c1 agrees", "Tea in Tea, 1"])
+    })
+
+    it("changed while the database was lost is told by the marker", () => {
+      const renamed = (room_name: string | undefined) =>
+        chatsAfter({
+          rooms: [room("a", {
+            name: "Coffee",
+            marker: marker("a", "c1", { title: "Tea", ...(room_name === undefined ? {} : { room_name }) })
+          })]
+        }).map(({ roomName, title }) => [title, roomName])
+      assert.deepStrictEqual(renamed("Tea"), [["Coffee", "Coffee"]])
+      assert.deepStrictEqual(renamed("Coffee"), [["Tea", "Coffee"]])
+      assert.deepStrictEqual(renamed(undefined), [["Tea", "Coffee"]])
+    })
+  })
+
   it("keeps its chat when the marker claims another", () => {
     assert.deepStrictEqual(told(withMarker(marker("a", "c2"))), ["Conflict a c1/c2 one_room_two_chats"])
   })
@@ -187,11 +231,43 @@ describe("decide: a room that shows nothing", () => {
     )
   })
 
-  it("leaves a chat detached that was detached on request", () => {
+  it("does not get a chat back that was taken from it to another room, and has lost that since", () => {
+    const stale = room("a", { marker: marker("a", "c1", { revision: 1 }) })
+    const taken = chat("c1", null, { revision: 2, formerRoom: roomId("b") })
+    assert.deepStrictEqual(told({ chats: [taken], rooms: [stale] }), [
+      "Skipped a shown_elsewhere",
+      "Unchanged - c1 still_detached"
+    ])
+    assert.deepStrictEqual(told({ chats: [chat("c1", "b", { revision: 2 })], rooms: [stale] }), [
+      "Skipped a shown_elsewhere",
+      "Detached b c1 room_gone"
+    ])
+  })
+
+  it("gets the chat back that it showed last when its marker is gone, the younger of two", () => {
+    const former = { formerRoom: roomId("a"), createdAt: 1 }
+    const chats = [chat("c1", null, former), chat("c2", null, { ...former, createdAt: 2 })]
+    const world = { chats, rooms: [room("a", { marker: {} })] }
+    assert.deepStrictEqual(told(world), ["Restored a c2 was_detached", "Unchanged - c1 still_detached"])
     assert.deepStrictEqual(
-      told({ chats: [chat("c1", null, { detached: "requested" })], rooms: [room("a", { marker: marker("a", "c1") })] }),
-      ["Skipped a detached_on_request", "Unchanged - c1 still_detached"]
+      chatsAfter(world)[1],
+      chat("c2", "a", {
+        createdAt: 2,
+        binding: { roomId: roomId("a"), boundAt: 5000 },
+        markerRevision: 0
+      })
     )
+  })
+
+  it.each<[string, ReadonlyArray<Chat>, Partial<ServerRoom>]>([
+    ["shows another chat", [chat("c2", "a")], {}],
+    ["claims another chat", [], { marker: marker("a", "c2") }],
+    ["has a marker that is not ours", [], { marker: { version: 2 } }],
+    ["is a Space", [], { isSpace: true }],
+    ["is only one that the bot is invited to", [], { membership: "invite" }]
+  ])("does not get the chat back that it showed last when it %s", (_, others, options) => {
+    const last = chat("c1", null, { formerRoom: roomId("a") })
+    assert.include(told({ chats: [last, ...others], rooms: [room("a", options)] }), "Unchanged - c1 still_detached")
   })
 
   it("gets a chat whose own room is gone or was left", () => {
@@ -222,7 +298,19 @@ describe("decide: a room that shows nothing", () => {
     ])
   })
 
-  it("gets a chat that several claim by the oldest binding, then by room id", () => {
+  it("is passed over when its chat was taken to another room since, with and without a database", () => {
+    const rooms = [
+      room("a", { marker: marker("a", "c1", { revision: 2, bound_at: 100 }) }),
+      room("b", { marker: marker("b", "c1", { revision: 3, bound_at: 300 }) })
+    ]
+    assert.deepStrictEqual(told({ chats: [chat("c1", "b", { revision: 3 })], rooms }), [
+      "Skipped a shown_elsewhere",
+      "Unchanged b c1 agrees"
+    ])
+    assert.deepStrictEqual(told({ rooms }), ["Skipped a shown_elsewhere", "Restored b c1 no_local_chat"])
+  })
+
+  it("gets a chat that several claim in the same revision by the oldest binding, then by room id", () => {
     assert.deepStrictEqual(told({ rooms: [claiming("a", 3), claiming("b", 1), claiming("c", 2)] }), [
       "Conflict a -/c1 two_rooms_one_chat",
       "Restored b c1 no_local_chat",

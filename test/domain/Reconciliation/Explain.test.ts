@@ -22,11 +22,21 @@ const report = (outcomes: ReadonlyArray<Outcome>, startedAt = 5) =>
 describe("a finding in words", () => {
   it("names the command with the prefix that is set, and by what the room shows", () => {
     assert.include(
-      explain(conflict(1), "?register").settledBy,
+      explain(conflict(1), (command) => `?${command}`).settledBy,
       "type ?register in that room: it then shows a chat of its own"
     )
-    assert.include(explain(conflict(1, chatOf(1)), "?register").settledBy, "written from the chat here")
-    assert.isUndefined(explain({ _tag: "Skipped", roomId: roomOf(1), reason: "space" }, "?register").settledBy)
+    assert.include(explain(conflict(1, chatOf(1)), (command) => `?${command}`).settledBy, "written from the chat here")
+    assert.isUndefined(
+      explain({ _tag: "Skipped", roomId: roomOf(1), reason: "space" }, (command) => `?${command}`).settledBy
+    )
+  })
+
+  it("sends nobody back to a room that is gone", () => {
+    const gone: Outcome = { _tag: "Detached", roomId: roomOf(1), chatId: chatOf(1), reason: "room_gone" }
+    assert.strictEqual(
+      explain(gone, (command) => `?${command}`).settledBy,
+      "its owner types ?move <title> in another room"
+    )
   })
 })
 

@@ -122,6 +122,7 @@ const aMarker = Arbitrary.all({
     archived: oneOf(true, false),
     settings: oneOf({}, { backlog: "skip" }, { backlog: "digest", colour: "blue" }, null, [7], { members: 7 }),
     revision: oneOf(1, 2, 3, 2_147_483_646),
+    room_name: oneOf("One", "Three"),
     bound_at: oneOf(1, 2, 3)
   })
 }).pipe(Arbitrary.map(({ chat, field, hostile, kind, options, room }) => (own: string): unknown => {
@@ -188,6 +189,7 @@ const aServerRoom = Arbitrary.all({
   successor: oneOf(undefined, ...roomNames),
   permitted: oneOf(true, true, true, false),
   honest: oneOf(true, true, true, false),
+  name: oneOf(undefined, undefined, "One", "Three", " \u202e"),
   ownerName: oneOf(undefined, undefined, "Ann", "Annie", "\u0007"),
   ownerMembership: oneOf("join", "join", "invite")
 })
@@ -201,7 +203,10 @@ const aLocalChat = Arbitrary.all({
   markerRevision: oneOf(0, 1, 2, 3),
   where: oneOf(...roomNames, ...roomNames, "gone", null, null),
   boundAt: oneOf(1, 2, 3),
-  detached: oneOf("left", "kicked", "banned", "room_gone", "moved_away", "requested")
+  detached: oneOf("left", "kicked", "banned", "room_gone", "moved_away"),
+  roomName: oneOf(null, "", "One", "Three"),
+  former: oneOf(null, null, ...roomNames, "gone"),
+  fresh: oneOf(true, false)
 })
 
 export interface World {
@@ -230,6 +235,7 @@ export const worlds: Arbitrary.Arbitrary<World> = Arbitrary.all({
       return seed.known
         ? [room(name, {
           membership: seed.membership,
+          name: seed.name,
           isSpace: seed.isSpace,
           marker: seed.marker(name),
           origin: seed.origin,
@@ -239,14 +245,15 @@ export const worlds: Arbitrary.Arbitrary<World> = Arbitrary.all({
         })]
         : []
     }),
-    chats: chats.flatMap(({ boundAt, detached, known, where, ...options }, index) => {
+    chats: chats.flatMap(({ boundAt, detached, former, known, where, ...options }, index) => {
       if (!known) return []
       const free = where !== null && !taken.has(where)
       if (free) taken.add(where)
       return [chat(`c${index + 1}`, null, {
         ...options,
         binding: free ? { roomId: roomId(where), boundAt } : null,
-        detached: free ? null : detached
+        detached: free ? null : detached,
+        formerRoom: former === null ? null : roomId(former)
       })]
     })
   }
