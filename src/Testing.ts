@@ -22,6 +22,7 @@ import { Health } from "./layers/Health.ts"
 import { Homeserver } from "./layers/Homeserver.ts"
 import { Door } from "./layers/Homeserver/Door.ts"
 import type { Person } from "./layers/Homeserver/Person.ts"
+import { InviteLimit } from "./layers/InviteLimit.ts"
 import * as MatrixClient from "./layers/MatrixClient.ts"
 import type { Responder } from "./layers/Responder.ts"
 import { Store } from "./layers/Store.ts"
@@ -73,6 +74,7 @@ export const startBot = Effect.fn("startBot")(function*({ responder, settings }:
       MatrixClient.layerMemory,
       ChatManager.layer,
       DiagnosticLimit.layer,
+      InviteLimit.layer,
       AnotherSession.layer,
       Health.layer
     )),

@@ -1,5 +1,6 @@
+import { codeSpan } from "./CodeSpan.ts"
 import { hashOf } from "./Delivery.ts"
-import { ReferenceCode } from "./Ids.ts"
+import { ReferenceCode, type UserId } from "./Ids.ts"
 
 /** Crockford's base 32: no letter that is taken for a digit when read aloud. */
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -20,7 +21,9 @@ export const referenceCodeOf = (key: string): ReferenceCode => referenceCode(Num
 
 /** Why a message got a diagnostic reply in place of an answer. */
 export type Problem =
-  | { readonly _tag: "Unregistered" }
+  /** `offer`: what the sender could bring here, as a sentence. */
+  | { readonly _tag: "Unregistered"; readonly offer: string | undefined }
+  | { readonly _tag: "Space" }
   | { readonly _tag: "Archived"; readonly title: string }
   | { readonly _tag: "HandlerFailed" }
   | { readonly _tag: "TookTooLong"; readonly limit: string }
@@ -32,8 +35,12 @@ export const diagnosticText = (problem: Problem, prefix: string, code: Reference
   switch (problem._tag) {
     case "Unregistered":
       return `I could not find the chat of this room, and could not restore it automatically. ` +
-        `To start one here, type \`${prefix}register\`. ` +
+        (problem.offer === undefined ? "" : `${problem.offer} `) +
+        `To start ${problem.offer === undefined ? "one" : "a new one"} here, type \`${prefix}register\`. ` +
         `If there was a chat here before, ask the operator to restart me, or to reset me, and give them this code: **${code}**`
+    case "Space":
+      return `This is a Space: it lists rooms, and shows no chat itself. Invite me to a room, or type ` +
+        `\`${prefix}new\` to have one made. (Code **${code}**)`
     case "Archived":
       return `This chat is archived. To open it again, its owner types \`${prefix}unarchive\`. (Code **${code}**)`
     case "HandlerFailed":
@@ -50,6 +57,11 @@ export const diagnosticText = (problem: Problem, prefix: string, code: Reference
         `You can send it again; if it keeps failing, give the operator this code: **${code}**`
   }
 }
+
+/** What somebody is told whom the bot may not talk to, and who waits for an answer. `shared`: the owner of the chat can let them in. */
+export const strangerText = (user: UserId, prefix: string, shared: boolean): string =>
+  `My operator has not allowed ${codeSpan(user)} to talk to me, so I do not answer you. Ask whoever runs me` +
+  (shared ? `; or the owner of this chat, who can type \`${prefix}set members room\`.` : ".")
 
 /**
  * How often handling one event is begun before it is settled as failed: more than one only after a crash. Generous, because a

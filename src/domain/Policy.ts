@@ -177,6 +177,13 @@ const isAdmitted = (sender: UserId, context: PolicyContext): boolean => {
   return rules.members === "room" && owner !== undefined && isAllowed(owner, context)
 }
 
+/**
+ * Whether somebody who is not answered waits for an answer: who is alone with the bot, or named it. Others' small talk is none of its
+ * business, whatever the owner has set.
+ */
+export const expectsAnswer = (message: IncomingMessage, context: PolicyContext): boolean =>
+  isAddressed(message, { ...context, rules: { ...context.rules, mention: "group" } })
+
 /** Where the owner has set nothing: in a room of two everything is for the bot; in a larger one a mention, a reply to it, or a command. */
 const isAddressed = (message: IncomingMessage, context: PolicyContext): boolean =>
   context.rules.mention === "never" ||

@@ -7,6 +7,8 @@ export type OwnMembership = "join" | "invite" | "knock" | "left" | "kicked" | "b
 export interface RoomMember {
   readonly membership: "join" | "invite"
   readonly displayName: string | undefined
+  /** Of an invite: it asks into a direct chat (`is_direct`). */
+  readonly direct?: true
 }
 
 /** What the server knows of one room, as far as Homing needs it. A value: it is read once and does not change. */

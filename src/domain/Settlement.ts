@@ -5,7 +5,12 @@ import type { IgnoreReason } from "./Policy.ts"
 /** What became of an event in the inbox. Every event is settled exactly once, together with what is to be sent. */
 export type Settlement =
   | { readonly _tag: "Answered"; readonly replies: ReadonlyArray<OutgoingMessage> }
-  | { readonly _tag: "Ignored"; readonly reason: IgnoreReason }
+  | {
+    readonly _tag: "Ignored"
+    readonly reason: IgnoreReason
+    /** What the sender is told all the same; mostly nothing. */
+    readonly replies: ReadonlyArray<OutgoingMessage>
+  }
   | {
     readonly _tag: "Failed"
     /** Stands in the diagnostic reply and in the log. */
@@ -16,4 +21,8 @@ export type Settlement =
   }
 
 export const answered = (replies: ReadonlyArray<OutgoingMessage>): Settlement => ({ _tag: "Answered", replies })
-export const ignored = (reason: IgnoreReason): Settlement => ({ _tag: "Ignored", reason })
+export const ignored = (reason: IgnoreReason, replies: ReadonlyArray<OutgoingMessage> = []): Settlement => ({
+  _tag: "Ignored",
+  reason,
+  replies
+})

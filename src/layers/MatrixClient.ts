@@ -128,6 +128,10 @@ export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
   }): Effect.Effect<RoomId, MatrixFailure>
   /** Gives a room a name, for everybody in it. Can be done twice. */
   setName(room: RoomId, name: string): Effect.Effect<void, MatrixFailure>
+  /** Lists a room among the account's direct chats (`m.direct`), as one with `user`. Can be done twice. */
+  addDirect(room: RoomId, user: UserId): Effect.Effect<void, MatrixFailure>
+  /** Takes rooms out of that list. Asks the server for nothing when none of them stood there. */
+  removeDirect(rooms: ReadonlySet<RoomId>): Effect.Effect<void, MatrixFailure>
   /** The Space lists the room from now on. Can be done twice. */
   addToSpace(space: RoomId, room: RoomId): Effect.Effect<void, MatrixFailure>
   /** Writes the marker of a chat into the account data of its room; undefined takes it away. */

@@ -1,10 +1,15 @@
 import * as Effect from "effect/Effect"
-import { diagnosticText, type Problem, referenceCodeOf } from "../domain/Diagnostic.ts"
+import { offerToMove } from "../domain/ChatChoice.ts"
+import { diagnosticText, type Problem, referenceCodeOf, strangerText } from "../domain/Diagnostic.ts"
+import type { UnregisteredRoom } from "../domain/Errors.ts"
 import type { IncomingMessage } from "../domain/Message.ts"
 import { notice } from "../domain/Message.ts"
+import { expectsAnswer, isAllowed, type PolicyContext } from "../domain/Policy.ts"
 import type { Settlement } from "../domain/Settlement.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
+import { ChatManager } from "../layers/ChatManager.ts"
 import { DiagnosticLimit } from "../layers/DiagnosticLimit.ts"
+import { MatrixRooms } from "../layers/MatrixClient.ts"
 import { answersTo } from "../layers/Rendering.ts"
 
 /**
@@ -40,13 +45,30 @@ export const diagnose = Effect.fn("diagnose")(function*(
   return settlement
 })
 
+/** A room that shows no chat: what can be done there depends on what it is, and on what the person has elsewhere. */
+export const diagnoseUnregistered = Effect.fnUntraced(function*(message: IncomingMessage, error: UnregisteredRoom) {
+  const { commandPrefix } = yield* AppConfig
+  const room = yield* (yield* MatrixRooms).view(message.roomId)
+  const offer = offerToMove(commandPrefix, yield* (yield* ChatManager).list(message.sender))
+  const problem: Problem = room?.isSpace === true ? { _tag: "Space" } : { _tag: "Unregistered", offer }
+  return yield* diagnose(message, problem, error.message, { repair: error.repair })
+})
+
+/** What somebody hears, once in a while, whom the bot may not talk to and who waits for an answer. */
+export const toldStranger = Effect.fnUntraced(function*(message: IncomingMessage, context: PolicyContext) {
+  if (!expectsAnswer(message, context)) return []
+  if (!(yield* (yield* DiagnosticLimit).admitStranger(message.roomId, message.sender))) return []
+  const shared = context.owner !== undefined && isAllowed(context.owner, context)
+  return yield* answersTo(message, [notice(strangerText(message.sender, context.commandPrefix, shared))])
+})
+
 /** That a room has no open chat is true of all its messages: said once in a while, but always to somebody who typed a command. */
 const mayTell = Effect.fnUntraced(function*(
   message: { readonly roomId: IncomingMessage["roomId"]; readonly body?: string },
   problem: Problem,
   commandPrefix: string
 ) {
-  if (problem._tag !== "Unregistered" && problem._tag !== "Archived") return true
+  if (problem._tag !== "Unregistered" && problem._tag !== "Space" && problem._tag !== "Archived") return true
   const told = yield* (yield* DiagnosticLimit).admit(message.roomId)
   return told || message.body?.startsWith(commandPrefix) === true
 })

@@ -68,7 +68,7 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
     else begun.set(room, next.key)
     suspects.delete(room)
     yield* logSettled(row, settlement)
-    if (settlement._tag !== "Ignored") yield* outbox.wake(room)
+    if (settlement.replies.length > 0) yield* outbox.wake(room)
     return next === undefined ? "idle" as const : "more" as const
   })
 

@@ -18,7 +18,7 @@ import { answersTo } from "../layers/Rendering.ts"
 import { Responder } from "../layers/Responder.ts"
 import type { PendingRow } from "../layers/Store.ts"
 import { runCommand } from "./Commands.ts"
-import { diagnose } from "./Diagnose.ts"
+import { diagnose, diagnoseUnregistered, toldStranger } from "./Diagnose.ts"
 import { policyContext } from "./Gate.ts"
 import { resolveOpenChat } from "./Resolve.ts"
 
@@ -41,7 +41,7 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
         diagnose(message, { _tag: "TookTooLong", limit: Duration.format(handlerTimeout) }, "the handler timed out")
     }),
     Effect.catchTags({
-      UnregisteredRoom: (error) => diagnose(message, { _tag: "Unregistered" }, error.message, { repair: error.repair }),
+      UnregisteredRoom: (error) => diagnoseUnregistered(message, error),
       ChatArchived: (error) => diagnose(message, { _tag: "Archived", title: error.title }, error.message),
       FilesTooLarge: (error) =>
         diagnose(message, { _tag: "FilesTooLarge", limit: sizeText(error.limit) }, error.message)
@@ -60,8 +60,14 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
 /** Gate, resolve, dispatch, replies. */
 const settled = Effect.fnUntraced(function*(message: IncomingMessage) {
   const room = yield* (yield* MatrixRooms).view(message.roomId)
-  const decision = decidePolicy(message, yield* policyContext(message, room))
-  if (decision._tag === "Ignore") return ignored(decision.reason)
+  const context = yield* policyContext(message, room)
+  const decision = decidePolicy(message, context)
+  if (decision._tag === "Ignore") {
+    return ignored(
+      decision.reason,
+      decision.reason === "sender_not_allowed" ? yield* toldStranger(message, context) : []
+    )
+  }
   return answered(yield* answersTo(message, yield* dispatch(message)))
 })
 

@@ -25,6 +25,9 @@ export const reconcileRoom = Effect.fn("reconcileRoom")(function*(room: RoomId) 
   return yield* reconcileNeighbourhood(yield* (yield* MatrixRooms).read(room))
 })
 
+/** The same for a room that was read a moment ago. */
+export const reconcileSeen = (room: ServerRoom) => reconcileNeighbourhood(room)
+
 /** The same for a room whose change came with the last sync answer. Makes no request. */
 export const reconcileChange = Effect.fn("reconcileChange")(function*(room: RoomId) {
   const view = yield* (yield* MatrixRooms).view(room)
@@ -61,6 +64,7 @@ const neighbourhoodReconciled = Effect.fn("reconcileNeighbourhood")(function*(ta
     const claim = chatClaimedBy(account, room)
     const claimed = claim === undefined ? undefined : yield* store.chats.byId(claim)
     if (claimed !== undefined) chats.set(claimed.id, claimed)
+    for (const chat of yield* store.chats.homeless(roomId)) chats.set(chat.id, chat)
     for (const next of [room.predecessor, room.tombstone?.successor, claimed?.binding?.roomId]) {
       if (next !== undefined) queue.push(next)
     }

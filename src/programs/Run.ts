@@ -3,13 +3,20 @@ import * as Layer from "effect/Layer"
 import { AnotherSession } from "../layers/AnotherSession.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { DiagnosticLimit } from "../layers/DiagnosticLimit.ts"
+import { InviteLimit } from "../layers/InviteLimit.ts"
 import * as MatrixClient from "../layers/MatrixClient.ts"
 import type { Responder } from "../layers/Responder.ts"
 import { Store } from "../layers/Store.ts"
 import { main } from "./Main.ts"
 
 /** The services below the main program. The store comes first: nobody signs in before the lease is held. */
-const services = Layer.mergeAll(MatrixClient.layer, ChatManager.layer, DiagnosticLimit.layer, AnotherSession.layer)
+const services = Layer.mergeAll(
+  MatrixClient.layer,
+  ChatManager.layer,
+  DiagnosticLimit.layer,
+  InviteLimit.layer,
+  AnotherSession.layer
+)
   .pipe(
     Layer.provideMerge(Store.layer)
   )

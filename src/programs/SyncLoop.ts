@@ -7,7 +7,7 @@ import type { SyncBatch } from "../domain/SyncBatch.ts"
 import { elapsed } from "../layers/Elapsed.ts"
 import { Health } from "../layers/Health.ts"
 import type { Lanes } from "../layers/Lanes.ts"
-import { MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
+import { MatrixProvisioning, MatrixSession, MatrixSync } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
 import { becomeVerified } from "./BecomeVerified.ts"
 import { patience } from "./FillGaps.ts"
@@ -107,6 +107,7 @@ const takeIn = Effect.fn("takeIn")(function*(
   if (batch.initial) yield* openLanes(lanes)
   yield* Effect.forEach(rooms, lanes.inbox.wake, { discard: true })
   if (batch.initial || batch.reshaped.length > 0) yield* Effect.forkScoped(writeOpenMarkersOrWarn)
+  if (batch.departures.length > 0) yield* Effect.forkScoped(forgetDirect(batch))
   if (batch.initial) yield* Effect.forkScoped(finishRoomsOrWarn)
   if (batch.initial) yield* Effect.forkScoped(becomeVerified)
 })
@@ -119,6 +120,17 @@ const openLanes = Effect.fnUntraced(function*({ inbox, outbox }: RoomLanes) {
   yield* inbox.open
   yield* (yield* Health).set({ phase: "running" })
 })
+
+/** What the bot is not in is no direct chat of it. Tidiness: what cannot be done now is left. */
+const forgetDirect = Effect.fnUntraced(
+  function*({ departures }: SyncBatch) {
+    yield* (yield* MatrixProvisioning).removeDirect(new Set(departures.map(({ roomId }) => roomId)))
+  },
+  Effect.catchTag(
+    "MatrixFailure",
+    (failure) => Effect.logDebug("direct_rooms_not_written").pipe(Effect.annotateLogs({ problem: failure.message }))
+  )
+)
 
 const writeOpenMarkersOrWarn = writeOpenMarkers().pipe(
   Effect.catch((error) =>

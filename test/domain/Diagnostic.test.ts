@@ -22,7 +22,9 @@ describe("diagnostics", () => {
   it("every diagnostic holds its code and says what to do", () => {
     const code = referenceCode(42)
     const problems: ReadonlyArray<readonly [Problem, string]> = [
-      [{ _tag: "Unregistered" }, "!register"],
+      [{ _tag: "Unregistered", offer: undefined }, "!register"],
+      [{ _tag: "Unregistered", offer: "Type `!move Tea`." }, "!move Tea"],
+      [{ _tag: "Space" }, "Invite me to a room"],
       [{ _tag: "Archived", title: "Tea" }, "!unarchive"],
       [{ _tag: "HandlerFailed" }, "send it again"],
       [{ _tag: "TookTooLong", limit: "5m" }, "send it again"],

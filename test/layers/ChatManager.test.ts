@@ -203,6 +203,48 @@ describe("changing", () => {
   )
 })
 
+describe("moving", () => {
+  const to = (room: RoomId) => ({ room, roomName: "Lounge" })
+
+  test(
+    "shows the chat in the other room, in a new revision, and notes where it was until that is cleared",
+    Effect.fnUntraced(function*(chats) {
+      const chat = yield* register(chats, roomA)
+      yield* TestClock.setTime(9000)
+      const moved = yield* chats.move(chat.id, to(roomB))
+      const binding = { roomId: roomB, boundAt: 9000 }
+      assert.deepStrictEqual(
+        moved,
+        new Chat({ ...chat, binding, revision: 2, roomName: "Lounge", formerRoom: roomA, fresh: false })
+      )
+      assert.strictEqual((yield* Effect.flip(chats.resolve(roomA, ada)))._tag, "UnregisteredRoom")
+      assert.deepStrictEqual(yield* chats.move(chat.id, to(roomB)), moved, "twice is once")
+      yield* chats.markerWritten(chat.id, 2)
+      assert.lengthOf(yield* chats.unmarked, 1)
+      yield* chats.leftBehind(chat.id, roomC)
+      assert.strictEqual((yield* chats.get(chat.id)).formerRoom, roomA)
+      yield* chats.leftBehind(chat.id, roomA)
+      assert.deepStrictEqual(yield* chats.unmarked, [])
+    })
+  )
+
+  test(
+    "takes the place of a fresh chat of the same owner, which is forgotten, and of no other",
+    Effect.fnUntraced(function*(chats) {
+      const chat = yield* register(chats, roomA)
+      const [born, theirs] = [yield* register(chats, roomB), yield* register(chats, roomC, bob)]
+      const refused = yield* Effect.flip(chats.move(chat.id, to(roomC)))
+      assert.deepInclude(refused, { _tag: "RoomTaken", room: roomC, chat: theirs.id })
+      yield* chats.move(chat.id, to(roomB))
+      assert.deepInclude(yield* Effect.flip(chats.get(born.id)), { _tag: "ChatNotFound" })
+      const used = yield* register(chats, roomA)
+      yield* chats.used(used.id)
+      assert.deepInclude(yield* Effect.flip(chats.move(chat.id, to(roomA))), { _tag: "RoomTaken", chat: used.id })
+      assert.strictEqual(yield* chats.resolve(roomB, ada), chat.id)
+    })
+  )
+})
+
 describe("listing", () => {
   test(
     "shows the newest first, of one owner or of all",

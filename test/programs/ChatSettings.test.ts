@@ -203,7 +203,7 @@ describe("the members of a chat", () => {
       yield* ask("!set members room")
       yield* mallory.createRoom({ name: "Trap", invite: [botId] })
       yield* TestClock.adjust("1 minute")
-      assert.isDefined(bot.log.find(({ event }) => event === "invite_ignored"))
+      assert.isDefined(bot.log.find(({ event }) => event === "invite_declined"))
     }).pipe(Effect.provide(homeserver)))
 })
 

@@ -229,17 +229,16 @@ describe("invites", () => {
       })
     }).pipe(Effect.provide(homeserver)))
 
-  it.effect("from anybody else are left alone", () =>
+  it.effect("from anybody else are declined, with a reason", () =>
     Effect.gen(function*() {
       const { bot, server } = yield* aChatWithAlice
       const mallory = yield* server.as("mallory")
       const room = yield* mallory.createRoom({ name: "Trap", invite: [botId] })
       yield* TestClock.adjust("1 minute")
-      const joined = (yield* mallory.messages(room)).some((event) =>
-        event.state_key === botId && event.content["membership"] === "join"
-      )
-      assert.isFalse(joined)
-      assert.isDefined(bot.log.find(({ event, data }) => event === "invite_ignored" && data["room"] === room))
+      const memberships = (yield* mallory.messages(room)).filter(({ state_key }) => state_key === botId)
+      assert.deepStrictEqual(memberships.map(({ content }) => content["membership"]), ["invite", "leave"])
+      assert.include(String(memberships[1]?.content["reason"]), "ask whoever runs me")
+      assert.isDefined(bot.log.find(({ event, data }) => event === "invite_declined" && data["room"] === room))
       assert.strictEqual((yield* bot.chats).length, 1)
     }).pipe(Effect.provide(homeserver)))
 

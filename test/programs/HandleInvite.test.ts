@@ -55,6 +55,9 @@ describe("an invite", () => {
       assert.deepStrictEqual(yield* bot.chats, [])
       const said = (yield* alice.messages(space)).filter(({ type }) => type === "m.room.message")
       assert.deepStrictEqual(said, [])
+      const own = (yield* alice.messages(space)).filter(({ state_key }) => state_key === botId)
+      assert.include(own.at(-1)?.content, { membership: "leave" })
+      assert.include(String(own.at(-1)?.content["reason"]), "invite me to a room")
     }).pipe(Effect.provide(tersely)))
 
   it.effect("back into the room of an archived chat says that it is archived, and how to open it", () =>

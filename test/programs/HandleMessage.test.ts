@@ -226,7 +226,10 @@ describe("handling a message", () => {
       const inGroup = (yield* alice.messages(group)).filter(({ sender, type }) =>
         sender === botId && type === "m.room.message"
       )
-      assert.deepStrictEqual(inGroup.slice(1).map(bodyOf), [`${botId}: for the bot`])
+      assert.deepStrictEqual(inGroup.slice(1).map((event) => bodyOf(event).split(",")[0]), [
+        "My operator has not allowed `@mallory:homing.test` to talk to me",
+        `${botId}: for the bot`
+      ])
       assert.isEmpty(bot.log.filter(({ event }) => event === "message_not_handled"))
     }).pipe(Effect.provide(homeserver)))
 

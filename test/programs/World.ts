@@ -8,6 +8,7 @@ import { DiagnosticLimit } from "../../src/layers/DiagnosticLimit.ts"
 import { Health, type HealthState, readiness } from "../../src/layers/Health.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
+import { InviteLimit } from "../../src/layers/InviteLimit.ts"
 import * as MatrixClient from "../../src/layers/MatrixClient.ts"
 import { Responder } from "../../src/layers/Responder.ts"
 import { Store } from "../../src/layers/Store.ts"
@@ -68,6 +69,7 @@ export const startBot = Effect.fn("startBot")(function*(options: {
       options.client ?? MatrixClient.layerMemory,
       options.chatManager ?? ChatManager.layer,
       DiagnosticLimit.layer,
+      InviteLimit.layer,
       AnotherSession.layer,
       Layer.succeedContext(health)
     )

@@ -5,6 +5,7 @@ import { RoomId, serverOf } from "../../domain/Ids.ts"
 import { markerType } from "../../domain/Marker.ts"
 import { originType } from "../../domain/Origin.ts"
 import { MatrixProvisioning } from "../MatrixClient.ts"
+import { makeDirectRooms } from "./DirectRooms.ts"
 import { MatrixRequests, Nothing, path } from "./Requests.ts"
 import { Sealing } from "./Sealing.ts"
 import { SignedIn } from "./SignedIn.ts"
@@ -15,9 +16,11 @@ const Created = Schema.Struct({ room_id: RoomId })
 const encryption = { algorithm: "m.megolm.v1.aes-sha2" }
 
 const make = Effect.gen(function*() {
-  const { request } = yield* MatrixRequests
+  const requests = yield* MatrixRequests
+  const { request } = requests
   const signedIn = yield* SignedIn
   const sealing = yield* Sealing
+  const direct = makeDirectRooms(requests, signedIn)
 
   return MatrixProvisioning.of({
     // People write as soon as they see the bot.
@@ -91,6 +94,9 @@ const make = Effect.gen(function*() {
         body: { name },
         schema: Nothing
       }).pipe(Effect.asVoid),
+
+    addDirect: direct.add,
+    removeDirect: direct.remove,
 
     addToSpace: Effect.fn("MatrixProvisioning.addToSpace")(function*(space, room) {
       const { session } = yield* signedIn.credentials

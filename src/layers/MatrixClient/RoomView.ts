@@ -55,7 +55,8 @@ const unknownRoom = (roomId: RoomId, membership: OwnMembership): KnownRoom => ({
 const memberOf = (content: Json): RoomMember | undefined => {
   const membership = textField(content, "membership")
   if (membership !== "join" && membership !== "invite") return undefined
-  return { membership, displayName: textField(content, "displayname") }
+  const direct = membership === "invite" && field(content, "is_direct") === true
+  return { membership, displayName: textField(content, "displayname"), ...(direct ? { direct } : {}) }
 }
 
 const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>, self: UserId): KnownRoom => {

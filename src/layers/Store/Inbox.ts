@@ -121,7 +121,7 @@ const columnsOf = (settlement: Settlement) => {
     case "Answered":
       return { state: "answered", reason: null, code: null, replies: settlement.replies } as const
     case "Ignored":
-      return { state: "ignored", reason: settlement.reason, code: null, replies: [] } as const
+      return { state: "ignored", reason: settlement.reason, code: null, replies: settlement.replies } as const
     case "Failed":
       return {
         state: "failed",

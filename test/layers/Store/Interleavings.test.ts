@@ -40,7 +40,7 @@ const settlementOf = (step: Extract<Step, { do: "settle" }>, at: number): Settle
     case "Answered":
       return { _tag: "Answered", replies }
     case "Ignored":
-      return { _tag: "Ignored", reason: "notice" }
+      return { _tag: "Ignored", reason: "notice", replies: [] }
     case "Failed":
       return { _tag: "Failed", code: ReferenceCode.make("ABCDEFGH"), problem: "broke", replies }
   }
