@@ -59,12 +59,39 @@ const spaced = (key: string): string => key.match(/.{1,4}/g)?.join(" ") ?? ""
 /** What would complete it; undefined when nothing would. */
 export const encryptionRemedy = (state: EncryptionState): string | undefined => {
   if (isComplete(state)) return undefined
+  if (state.identity === "elsewhere" && state.storage === "none") {
+    return "Set up the key backup in the session that made the account's identity, and give the bot its recovery key: " +
+      "homing verify --recovery-key"
+  }
   if (state.storage === "none") {
     return `Nothing is backed up. "homing verify --new-recovery-key" sets it up, and prints the recovery key once.`
   }
   return state.storage === "locked"
     ? `Give the account's recovery key: homing verify --recovery-key`
     : `The next start sets up what is missing.`
+}
+
+// --- whether these are the keys of the device
+
+/**
+ * What the keys here are to the device that they are used for:
+ * - `own`: those that the server tells others, or new ones that it has yet to be told;
+ * - `others`: the server has other keys of this device. Those here were made anew after the file was lost, and others would take the
+ *   device for an impostor;
+ * - `deleted`: they were told to the server, which has forgotten the device. They are not told again, and nobody could encrypt for it.
+ */
+export type KeysStanding = "own" | "others" | "deleted"
+
+/** `here` and `published` are ed25519 keys; `announced` when those here were told to a server before. */
+export const keysStanding = (
+  { announced, here, published }: {
+    readonly here: string
+    readonly published: string | undefined
+    readonly announced: boolean
+  }
+): KeysStanding => {
+  if (published === undefined) return announced ? "deleted" : "own"
+  return published === here ? "own" : "others"
 }
 
 // --- what can be read

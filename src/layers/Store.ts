@@ -377,8 +377,8 @@ export class Store extends Context.Service<Store, {
   static readonly forgetKeys = (backup: string) =>
     Effect.flatMap(AppConfig, (settings) => forgetKeys(settings.dataDir, backup))
 
-  /** Moves the keys of a device that is no more to `crypto.db.<device>`. Only under the lease. */
-  static readonly putKeysAside = (device: DeviceId) =>
+  /** Moves the keys of a device that is no more to `crypto.db.<device>` and `crypto.key.<device>`. Only under the lease. */
+  static readonly putKeysAside = (device: DeviceId | undefined) =>
     Effect.flatMap(AppConfig, (settings) => putKeysAside(settings.dataDir, device))
 
   /** The same code on SQLite's `:memory:`: nothing is kept, nothing is shared. */

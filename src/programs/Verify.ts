@@ -11,6 +11,7 @@ import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
 import { recoveryKey as decodeRecoveryKey } from "../layers/AppConfig/Decode.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import * as MatrixClient from "../layers/MatrixClient.ts"
+import { keysAreGone, keysIn } from "../layers/MatrixClient/KeptDevice.ts"
 import { Store } from "../layers/Store.ts"
 
 export interface VerifyOptions {
@@ -30,12 +31,36 @@ export class NothingToVerify extends Schema.TaggedError<NothingToVerify>()("Noth
   }
 }
 
+/** The options do not go together, or not with the configuration. Nothing was done. Exit code 64. */
+export class CannotVerifySo extends Schema.TaggedError<CannotVerifySo>()("CannotVerifySo", {
+  detail: Schema.String,
+  advice: Schema.String
+}) {
+  override readonly [Runtime.errorExitCode] = 64
+  override get message() {
+    return `${this.detail} ${this.advice}`
+  }
+}
+
 /**
  * `homing verify`: how the bot's device stands. With a recovery key it takes over the account's identity and its backup; it can print a new
  * one. The keys belong to one process at a time: refused while a bot runs.
  */
 export const verify = Effect.fn("Verify")(function*(report: ConfigReport, options: VerifyOptions) {
+  if (options.recoveryKey && options.newRecoveryKey) {
+    return yield* new CannotVerifySo({
+      detail: "--recovery-key takes a key over, and --new-recovery-key makes one.",
+      advice: "Give one of them at a time."
+    })
+  }
   const configured = yield* settingsOf(report)
+  if (options.newRecoveryKey && configured.recoveryKey !== undefined) {
+    return yield* new CannotVerifySo({
+      detail: "A recovery key is configured, and would open nothing once there is a new one.",
+      advice:
+        "Take recovery_key (HOMING_RECOVERY_KEY, HOMING_RECOVERY_KEY_FILE) out of the configuration first; the new key can take its place."
+    })
+  }
   const settings = options.recoveryKey ? { ...configured, recoveryKey: yield* readKey } : configured
   const config = Layer.succeed(AppConfig, settings)
   const looking = Layer.provide(Store.layerReadOnly, config)
@@ -46,6 +71,8 @@ export const verify = Effect.fn("Verify")(function*(report: ConfigReport, option
       advice: "The first start signs in, and sets up verification by itself."
     })
   }
+  // To open keys that are lost would make new ones.
+  if ((yield* keysIn(settings.dataDir)) === undefined) return yield* keysAreGone(settings.dataDir, session.deviceId)
   const holder = yield* Store.holder.pipe(Effect.provide(config))
   if (holder !== undefined) {
     return yield* new NothingToVerify({

@@ -1,18 +1,18 @@
 import { assert, layer } from "@effect/vitest"
-import { Cause, type Context, Effect, Exit, Fiber, Layer, Redacted, Schedule } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Redacted } from "effect"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { UserId } from "../../src/domain/Ids.ts"
-import { AppConfig, type Settings } from "../../src/layers/AppConfig.ts"
+import { AppConfig } from "../../src/layers/AppConfig.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { Door } from "../../src/layers/Homeserver/Door.ts"
 import { FaultEffect } from "../../src/layers/Homeserver/Faults.ts"
 import * as MatrixClient from "../../src/layers/MatrixClient.ts"
-import type { Store } from "../../src/layers/Store.ts"
 import { temporaryDirectory } from "../layers/Store/Samples.ts"
+import { botAs, idOf, logged, until } from "./KeyedBot.ts"
 import { sdkPerson } from "./SdkPerson.ts"
 import { compareEmoji, cryptoOf, newIdentity, signedDevices } from "./SdkVerifying.ts"
-import { aDatabase, type Bot, startBot } from "./World.ts"
+import { aDatabase } from "./World.ts"
 
 /** An account of its own for each test: what is verified stays so. */
 const bots = ["first", "again", "asked", "lost", "locked", "strict", "wary", "other", "stranger"]
@@ -23,32 +23,6 @@ const world = Door.layer().pipe(
   }))
 )
 
-const idOf = (name: string) => `@${name}:homing.test`
-
-interface Options {
-  readonly dataDir: string
-  readonly database?: Context.Context<Store>
-  readonly settings?: Partial<Settings>
-}
-
-const botAs = Effect.fn("botAs")(function*(name: string, { dataDir, database, settings }: Options) {
-  const { url } = yield* Door
-  const known = database ?? (yield* aDatabase)
-  const bot = yield* startBot({
-    database: known,
-    settings: { dataDir, homeserverUrl: new URL(url), userId: UserId.make(idOf(name)), ...settings },
-    client: MatrixClient.layer
-  })
-  return { ...bot, database: known }
-})
-
-/** The line of the log, once it is there. */
-const logged = (bot: Bot, event: string) =>
-  Effect.sync(() => bot.log.find((line) => line.event === event)).pipe(
-    Effect.repeat({ until: (line) => line !== undefined, schedule: Schedule.spaced("20 millis") }),
-    Effect.map((line) => line?.data ?? {})
-  )
-
 const countOf = (user: string, what: string) =>
   Effect.flatMap(
     Homeserver,
@@ -56,9 +30,6 @@ const countOf = (user: string, what: string) =>
   )
 
 const uploadsOf = (user: string) => countOf(user, "/keys/device_signing/upload")
-
-const until = <R>(condition: Effect.Effect<boolean, never, R>) =>
-  Effect.repeat(condition, { until: (met) => met, schedule: Schedule.spaced("50 millis") })
 
 layer(world, { excludeTestServices: true })("a bot with keys", (it) => {
   it.effect(

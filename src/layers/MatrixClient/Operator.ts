@@ -16,6 +16,7 @@ import * as Provisioning from "./Provisioning.ts"
 import { type RawAnswer, refusalOf } from "./Requests.ts"
 import { LatestView } from "./Rooms.ts"
 import { applySync, emptyView } from "./RoomView.ts"
+import * as Session from "./Session.ts"
 import { type Credentials, sessionEnded, SignedIn } from "./SignedIn.ts"
 import { syncFilter } from "./SyncFilter.ts"
 import { Transport } from "./Transport.ts"
@@ -102,3 +103,6 @@ export const layer = Layer.merge(
     Layer.provide([PlainRequests.layer, LatestView.layer])
   )
 ).pipe(Layer.provide(base))
+
+/** The stored session, to be ended: it needs no keys, which may be what is wrong. */
+export const layerSession = Session.layer.pipe(Layer.provide(base))

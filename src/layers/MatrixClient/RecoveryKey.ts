@@ -9,6 +9,7 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { EncryptionLocked } from "../../domain/Errors.ts"
 import { AppConfig } from "../AppConfig.ts"
+import { makeFile } from "./NewFile.ts"
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -66,7 +67,7 @@ export class RecoveryKey extends Context.Service<RecoveryKey, {
           const known = yield* load
           if (known !== undefined || path === undefined) return known
           const { bytes, text } = yield* make
-          yield* attempt(path, () => write(path, Redacted.value(text)))
+          yield* attempt(path, () => makeFile(path, `${Redacted.value(text)}\n`))
           yield* Effect.logInfo("recovery_key_made").pipe(
             Effect.annotateLogs({
               file: path,
@@ -93,14 +94,6 @@ export class RecoveryKey extends Context.Service<RecoveryKey, {
 const readOrNothing = (path: string): string | undefined =>
   Fs.existsSync(path) ? Fs.readFileSync(path, "utf8").trim() : undefined
 
-const write = (path: string, text: string): void => {
-  // On the disk before it is used: what is encrypted with a lost key is lost.
-  const file = Fs.openSync(path, "wx", 0o600)
-  Fs.writeSync(file, `${text}\n`)
-  Fs.fsyncSync(file)
-  Fs.closeSync(file)
-}
-
 const attempt = <A>(path: string, work: () => A): Effect.Effect<A, EncryptionLocked> =>
   Effect.try({
     try: work,
@@ -118,7 +111,11 @@ const decoded = (text: string, name: string): Effect.Effect<Bytes, EncryptionLoc
     try: () => decodeRecoveryKey(text),
     catch: () =>
       new EncryptionLocked({
-        detail: `${name} holds no recovery key: a character is wrong or missing.`,
-        remedy: "Write it as it was shown, in groups of four."
+        detail: text === ""
+          ? `${name} is empty.`
+          : `${name} holds no recovery key: a character is wrong or missing.`,
+        remedy: text === ""
+          ? "Put your copy of the recovery key there. If there never was one, delete the file, and the next start makes it."
+          : "Write it as it was shown, in groups of four."
       })
   })

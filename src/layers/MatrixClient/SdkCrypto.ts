@@ -1,3 +1,4 @@
+import { KeysUploadRequest, OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -6,13 +7,19 @@ import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBacken
 import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api/index.js"
 import type { MatrixClient } from "matrix-js-sdk/lib/matrix.js"
 import { join } from "node:path"
-import { CryptoUnusable, type StoreUnavailable } from "../../domain/Errors.ts"
+import { keysStanding } from "../../domain/Encryption.ts"
+import { CryptoUnusable, type HomeserverUnreachable, type StoreUnavailable } from "../../domain/Errors.ts"
 import type { DeviceId } from "../../domain/Ids.ts"
 import { AppConfig } from "../AppConfig.ts"
 import { Store } from "../Store.ts"
-import { keyFromFile, keyFromSetting, passingKey } from "./CryptoKey.ts"
+import { keyFromFile, keyFromSetting, markOf, passingKey } from "./CryptoKey.ts"
 import * as IndexedDb from "./IndexedDb.ts"
+import { beginAnew } from "./IndexedDb/Problem.ts"
+import { field, textField } from "./Json.ts"
 import { makeKeptDevice } from "./KeptDevice.ts"
+import { NoAnswer } from "./NoAnswer.ts"
+import { withPatience } from "./Patience.ts"
+import { failureOf } from "./SdkRequests.ts"
 
 /** The SDK looks for `indexedDB` in the global scope while it opens its store: two clients must not do that at once. */
 const opening = Semaphore.makeUnsafe(1)
@@ -27,15 +34,16 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
   /** Gives a client its crypto, with the keys of its device. To be called before it syncs. Makes no request. */
   attach(client: MatrixClient): Effect.Effect<void, CryptoUnusable>
   /**
-   * Fails when the server has other keys of this device: those here were made anew after the file was lost. Others would take the device
-   * for an impostor, and not one of its messages would be read. To be asked before it uploads anything.
+   * Fails when the keys here are not, or no more, those that the server tells others of this device: not one of its messages would be read.
+   * To be asked before it uploads anything. A server that does not answer is waited for as long as the patience of a start: without an
+   * answer nothing may be uploaded.
    */
-  isTheDevice(client: MatrixClient): Effect.Effect<void, CryptoUnusable>
+  isTheDevice(client: MatrixClient): Effect.Effect<void, CryptoUnusable | HomeserverUnreachable>
 }>()("homing/MatrixClient/SdkCrypto") {
   static readonly layer: Layer.Layer<SdkCrypto, CryptoUnusable | StoreUnavailable, AppConfig | Store> = Layer.effect(
     SdkCrypto,
     Effect.gen(function*() {
-      const { cryptoKey, dataDir, shareKeys } = yield* AppConfig
+      const { cryptoKey, dataDir, shareKeys, startPatience } = yield* AppConfig
       // The store has made the directory, and holds its lease.
       yield* Store
       const memory = dataDir === ":memory:"
@@ -59,30 +67,70 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
             catch: (cause) => unusable(path, cause)
           })
           const crypto = client.getCrypto()
-          yield* kept.keep(client.getDeviceId())
-          if (crypto !== undefined) crypto.globalBlacklistUnverifiedDevices = shareKeys === "verified"
+          if (crypto === undefined) return
+          const { ed25519 } = yield* Effect.promise(() => crypto.getOwnDeviceKeys())
+          yield* kept.keep(client.getDeviceId(), { fingerprint: ed25519, key: markOf(storageKey) })
+          crypto.globalBlacklistUnverifiedDevices = shareKeys === "verified"
         }, (effect) => opening.withPermit(Effect.scoped(Effect.andThen(IndexedDb.install(factory), effect)))),
 
         isTheDevice: Effect.fn("SdkCrypto.isTheDevice")(function*(client) {
-          const [userId, deviceId] = [client.getSafeUserId(), client.getDeviceId() ?? ""]
-          const here = yield* Effect.promise(() => client.getCrypto()?.getOwnDeviceKeys() ?? Promise.resolve(undefined))
-          const there = yield* Effect.promise(() => client.downloadKeysForUsers([userId]).catch(() => undefined))
-          const published = there?.device_keys[userId]?.[deviceId]?.keys[`ed25519:${deviceId}`]
-          // A server that does not answer says nothing against it.
-          if (here === undefined || published === undefined || published === here.ed25519) return
-          return yield* new CryptoUnusable({
-            detail: `${path} is new, but device ${deviceId} had other keys before, which are lost.`,
-            remedy: `Put back the crypto.db and crypto.key of this device, or ${beginAnew}`
-          })
+          const crypto = client.getCrypto()
+          if (crypto === undefined) return
+          const { ed25519: here } = yield* Effect.promise(() => crypto.getOwnDeviceKeys())
+          const url = client.getHomeserverUrl()
+          const published = yield* withPatience(publishedKey(client), { url, patience: startPatience })
+          const announced = published === undefined && (yield* Effect.promise(() => haveBeenAnnounced(crypto)))
+          const standing = keysStanding({ here, published, announced })
+          if (standing !== "own") return yield* notTheDevice[standing](path, client.getDeviceId() ?? "")
         })
       })
     })
   )
 }
 
-/** The one command: it moves `crypto.db` out of the way, too. */
-const beginAnew =
-  `run "homing sign-out" and start again: a new device takes its place, and reads old messages with the recovery key.`
+/** The ed25519 key of the client's device as the server tells it to others; undefined when it has none. */
+const publishedKey = (client: MatrixClient): Effect.Effect<string | undefined, NoAnswer> => {
+  const [userId, deviceId] = [client.getSafeUserId(), client.getDeviceId() ?? ""]
+  const noAnswer = (detail: string, final: boolean) =>
+    new NoAnswer({ detail: `it does not tell the keys of this device: ${detail}`, final })
+  return Effect.tryPromise({
+    try: () => client.downloadKeysForUsers([userId]),
+    catch: (thrown) => {
+      const { detail, reason } = failureOf("query own keys", thrown)
+      return noAnswer(detail, reason._tag === "UnknownToken" || reason._tag === "Forbidden")
+    }
+  }).pipe(Effect.flatMap(({ device_keys, failures }) => {
+    const devices: unknown = device_keys?.[userId]
+    // A server that asks another process for them may answer without them.
+    return devices === undefined && Object.keys(failures ?? {}).length > 0
+      ? Effect.fail(noAnswer("it has them from somewhere else, which did not answer.", false))
+      : Effect.succeed(textField(field(field(devices, deviceId), "keys"), `ed25519:${deviceId}`))
+  }))
+}
+
+/** Whether the keys of the device went to a server before: else they are among what the SDK has to send. It shows that to nobody. */
+const haveBeenAnnounced = async (crypto: CryptoApi): Promise<boolean> => {
+  const machine: unknown = Reflect.get(crypto, "olmMachine")
+  if (!(machine instanceof OlmMachine)) return false
+  const waiting = await machine.outgoingRequests()
+  return !waiting.some((request) =>
+    request instanceof KeysUploadRequest && field(JSON.parse(request.body), "device_keys") !== undefined
+  )
+}
+
+const notTheDevice = {
+  others: (path: string, device: string) =>
+    new CryptoUnusable({
+      detail: `${path} is new, but device ${device} had other keys before, which are lost.`,
+      remedy: `Put back the crypto.db and crypto.key of this device, or ${beginAnew}`
+    }),
+  deleted: (path: string, device: string) =>
+    new CryptoUnusable({
+      detail: `the homeserver has deleted device ${device}, whose keys are in ${path}: it was signed out there. ` +
+        "Nobody can encrypt for it any more.",
+      remedy: `${beginAnew.charAt(0).toUpperCase()}${beginAnew.slice(1)}`
+    })
+} as const
 
 /** What went wrong, by the words of the SDK; they hold no key. */
 const unusable = (path: string, cause: unknown): CryptoUnusable => {

@@ -24,12 +24,21 @@ export const make: Effect.Effect<
   const settings = yield* AppConfig
   const recovery = yield* RecoveryKey
   const sdk = yield* SdkClient
-  const { attach } = yield* SdkCrypto
+  const { attach, isTheDevice } = yield* SdkCrypto
 
   /** The client with its keys: the one that syncs, once it does, or one that never will. */
   const ready = Effect.gen(function*() {
     const client = yield* sdk.current
-    if (!client.clientRunning && client.getCrypto() === undefined) yield* attach(client)
+    if (!client.clientRunning) {
+      if (client.getCrypto() === undefined) yield* attach(client)
+      // One that syncs was asked before its first answer was let through.
+      yield* isTheDevice(client).pipe(
+        Effect.catchTag(
+          "HomeserverUnreachable",
+          ({ detail }) => failure("query own keys", { _tag: "Unreachable", detail }, detail)
+        )
+      )
+    }
     yield* synced(client)
     const crypto = client.getCrypto()
     if (crypto === undefined) return yield* failure("read keys", stopped, "The client has no keys.")
@@ -86,14 +95,19 @@ export const make: Effect.Effect<
     if (state.identity === "elsewhere") {
       const { privateKeysInSecretStorage } = yield* ask("read secret storage", () => crypto.getCrossSigningStatus())
       // Without them the SDK would make a new identity in place of the one that people have verified.
-      if (state.storage !== "open" || !privateKeysInSecretStorage) return yield* lockedOut
+      if (state.storage !== "open" || !privateKeysInSecretStorage) {
+        // Whoever holds the identity may have signed the device: then it is verified, and that is all that this one can be.
+        return state.signed ? undefined : yield* lockedOut
+      }
       yield* ask("take over the identity", () => crypto.bootstrapCrossSigning({}))
     }
     if (!state.signed) yield* ask("sign the device", () => crypto.crossSignDevice(deviceId))
   })
 
-  const haveStorage = Effect.fnUntraced(function*({ crypto }: Ready, { storage }: EncryptionState) {
+  const haveStorage = Effect.fnUntraced(function*({ crypto }: Ready, { identity, storage }: EncryptionState) {
     if (storage === "locked") return
+    // Secret storage is for whoever has the secrets to make.
+    if (storage === "none" && identity === "elsewhere") return
     if (storage === "open") {
       if (yield* ask("read secret storage", () => crypto.isSecretStorageReady())) return
       return yield* ask("fill secret storage", () => crypto.bootstrapSecretStorage({}))

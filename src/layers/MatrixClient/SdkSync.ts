@@ -104,7 +104,13 @@ const make = Effect.gen(function*() {
     }
     const { run } = initial
     let { arrival, batch } = initial
-    yield* crypto.isTheDevice(run.client)
+    yield* crypto.isTheDevice(run.client).pipe(
+      Effect.catchTag(
+        "HomeserverUnreachable",
+        ({ detail }) => Effect.fail(new SyncStalled({ silentFor: 0, detail }))
+      ),
+      Effect.raceFirst(run.ended)
+    )
     while (true) {
       // While an answer is at the gate, the silence is ours: filling a gap takes as long as it takes.
       yield* Effect.raceFirst(ingest(batch), run.ended)

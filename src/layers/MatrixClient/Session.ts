@@ -90,6 +90,22 @@ const make = Effect.gen(function*() {
         `Set HOMING_USER_ID to ${found}, or use the credentials and the data directory of ${settings.userId}.`
       ))
 
+  /** The device of this data directory, whose keys are in it; undefined before the first sign-in. */
+  const ownDevice = Effect.gen(function*() {
+    return (yield* store.session.deviceId) ?? (yield* keptDevice)
+  })
+
+  /** With the token of another device the keys here are worth nothing: that is for the operator to say, and not to happen. */
+  const checkDevice = Effect.fnUntraced(function*(found: DeviceId) {
+    const own = yield* ownDevice
+    if (own === undefined || own === found) return
+    return yield* refused(
+      `the access token belongs to device ${found}, but this data directory has the keys of device ${own}.`,
+      `Set HOMING_ACCESS_TOKEN to a token of ${own}, or run "homing sign-out" and start again: ${found} takes its place, and reads ` +
+        "old messages with the recovery key."
+    )
+  })
+
   const withPassword = Effect.fn("MatrixSession.withPassword")(function*(homeserverUrl: string) {
     const { password, userId } = settings
     if (password === undefined || userId === undefined) {
@@ -99,7 +115,7 @@ const make = Effect.gen(function*() {
       )
     }
     const name = "the sign-in"
-    const device = (yield* store.session.deviceId) ?? (yield* keptDevice)
+    const device = yield* ownDevice
     const answer = yield* transport.send({
       homeserverUrl,
       method: "POST",
@@ -146,6 +162,7 @@ const make = Effect.gen(function*() {
             "Set HOMING_ACCESS_TOKEN to a token that a sign-in gave, or set HOMING_USER_ID and HOMING_PASSWORD."
           )
         }
+        yield* checkDevice(answer.device_id)
         return yield* keep({
           session: { userId: answer.user_id, deviceId: answer.device_id, homeserverUrl },
           accessToken

@@ -186,7 +186,7 @@ const passingBetween = (statements: Statements, pass: () => void): Statements =>
 const checkedSize = 16 * 1024 * 1024
 
 /** One page of the smallest size (sqlite.org/fileformat.html, 1.2). */
-const smallestDatabase = 512
+export const smallestDatabase = 512
 
 const Check = Schema.Struct({ quick_check: Schema.String })
 

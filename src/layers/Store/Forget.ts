@@ -53,17 +53,33 @@ export const forgetKeys = Effect.fn("Store.forgetKeys")(function*(dataDir: strin
   })
 })
 
-/** Moves the keys of `device` out of the way of the next device. They are not deleted: what is not in the key backup is nowhere else. */
-export const putKeysAside = Effect.fn("Store.putKeysAside")(function*(dataDir: string, device: DeviceId) {
-  const path = Path.join(dataDir, "crypto.db")
+/**
+ * Moves the keys of `device`, undefined when it is not known whose they are, out of the way of the next device, and answers the path of each
+ * that there was. They are not deleted: what is not in the key backup is nowhere else. What was put aside before stays as it is.
+ */
+export const putKeysAside = Effect.fn("Store.putKeysAside")(function*(dataDir: string, device: DeviceId | undefined) {
   // A device id is the server's choice, and no path.
-  const aside = `${path}.${device.replaceAll(/[^A-Za-z0-9_-]/g, "_")}`
-  yield* Effect.try({
+  const name = device?.replaceAll(/[^A-Za-z0-9_-]/g, "_") ?? "unknown"
+  const inPlace = (file: string) => Path.join(dataDir, file)
+  const taken = (suffix: string) => keyFiles.some((file) => Fs.existsSync(inPlace(asideName(file, suffix))))
+  return yield* Effect.try({
     try: () => {
-      for (const suffix of ["", "-wal", "-shm"]) {
-        if (Fs.existsSync(path + suffix)) Fs.renameSync(path + suffix, aside + suffix)
+      let suffix = name
+      for (let count = 2; taken(suffix); count++) suffix = `${name}-${count}`
+      // An index of the log that nobody uses, and a log in which nothing is left.
+      Fs.rmSync(inPlace("crypto.db-shm"), { force: true })
+      if (Fs.statSync(inPlace("crypto.db-wal"), { throwIfNoEntry: false })?.size === 0) {
+        Fs.rmSync(inPlace("crypto.db-wal"))
       }
+      return keyFiles.filter((file) => Fs.existsSync(inPlace(file))).map((file) => {
+        const aside = inPlace(asideName(file, suffix))
+        Fs.renameSync(inPlace(file), aside)
+        return aside
+      })
     },
-    catch: storeFailure(path)
+    catch: storeFailure(inPlace("crypto.db"))
   })
 })
+
+/** SQLite looks for the log of a database by its name: `crypto.db.ABC-wal` belongs to `crypto.db.ABC`. */
+const asideName = (file: string, suffix: string): string => file.replace(/^(crypto\.\w+)/, `$1.${suffix}`)

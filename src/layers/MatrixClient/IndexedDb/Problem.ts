@@ -1,5 +1,5 @@
-import type { StoreUnavailable } from "../../../domain/Errors.ts"
-import { problemOf, storeFailure, unavailable } from "../../Store/Failures.ts"
+import { StoreUnavailable } from "../../../domain/Errors.ts"
+import { problemOf, storeFailure } from "../../Store/Failures.ts"
 
 /** The names of exceptions that IndexedDB gives to mistakes of its user (webidl.spec.whatwg.org, 2.8.1). */
 type ProblemName =
@@ -27,9 +27,15 @@ export const damaged = (found: string): Error => Object.assign(new Error(`It is 
 export const cryptoFailure = (path: string) => (cause: unknown): StoreUnavailable => {
   if (problemOf(cause) !== "corrupt") return storeFailure(path)(cause)
   const found = cause instanceof Error ? cause.message.replace(/\.?$/, ".") : "It is damaged."
-  return unavailable(
+  return new StoreUnavailable({
     path,
-    "corrupt",
-    `${found} It holds the keys of encrypted rooms: without it the bot is a new device that cannot read older messages.`
-  )
+    problem: "corrupt",
+    detail:
+      `${found} It holds the keys of encrypted rooms. Put crypto.db and crypto.key back as they were together; a backup of ` +
+      `the data directory has both. Or ${beginAnew}`
+  })
 }
+
+/** The one command that helps when the keys of a device are lost: it moves `crypto.db` out of the way, too. */
+export const beginAnew =
+  `run "homing sign-out" and start again: a new device takes its place, and reads old messages with the recovery key.`

@@ -1,5 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite"
-import { ownFile } from "../../Store/Database.ts"
+import { ownFile, smallestDatabase } from "../../Store/Database.ts"
 import { damaged } from "./Problem.ts"
 
 type Row = Readonly<Record<string, SQLOutputValue>>
@@ -36,7 +36,9 @@ export class SqliteFile {
   /** Opens the file, or makes it, for its owner only. Reads its tables of contents and no record. */
   constructor(path: string) {
     // A database in memory has no file to own.
-    if (path !== ":memory:") ownFile(path)
+    const size = path === ":memory:" ? 0 : ownFile(path)
+    // SQLite takes a file that is too short to be a database for an empty one, and would write over it.
+    if (size > 0 && size < smallestDatabase) throw damaged(`${size} bytes are no database`)
     this.#handle = new DatabaseSync(path)
     try {
       // FULL, where the store of the chats has NORMAL: whoever loses the last state of a ratchet encrypts again with keys that
