@@ -6,6 +6,7 @@ import {
   encryptionLines,
   encryptionRemedy,
   type EncryptionState,
+  keysStanding,
   noDecryptions,
   whyUnreadable
 } from "../../src/domain/Encryption.ts"
@@ -69,5 +70,19 @@ describe("the state of encryption", () => {
     assert.include(encryptionRemedy(elsewhere) ?? "", "homing verify --recovery-key")
     const bare: EncryptionState = { ...complete, storage: "none", backup: { version: undefined, on: false } }
     assert.include(encryptionRemedy(bare) ?? "", "homing verify --new-recovery-key")
+  })
+})
+
+describe("the keys of a device", () => {
+  it("are its own when others are told the same, or none yet that were ever told", () => {
+    assert.strictEqual(keysStanding({ here: "a", published: "a", announced: true }), "own")
+    assert.strictEqual(keysStanding({ here: "a", published: "a", announced: false }), "own")
+    assert.strictEqual(keysStanding({ here: "a", published: undefined, announced: false }), "own")
+  })
+
+  it("are not when others are told of other ones, or of none after they were told of these", () => {
+    assert.strictEqual(keysStanding({ here: "a", published: "b", announced: true }), "others")
+    assert.strictEqual(keysStanding({ here: "a", published: "b", announced: false }), "others")
+    assert.strictEqual(keysStanding({ here: "a", published: undefined, announced: true }), "deleted")
   })
 })

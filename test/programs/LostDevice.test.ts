@@ -7,13 +7,13 @@ import { Door } from "../../src/layers/Homeserver/Door.ts"
 import { FaultEffect } from "../../src/layers/Homeserver/Faults.ts"
 import { Store } from "../../src/layers/Store.ts"
 import { temporaryDirectory } from "../layers/Store/Samples.ts"
-import { botAs, idOf, logged } from "./KeyedBot.ts"
+import { botAs, idOf, logged, until } from "./KeyedBot.ts"
 import { sdkPerson } from "./SdkPerson.ts"
 import { newIdentity, signedDevices } from "./SdkVerifying.ts"
 import { aDatabase, type Bot } from "./World.ts"
 
 /** An account of its own for each test: what is lost stays so. */
-const bots = ["busy", "deleted", "token", "stale", "signed"]
+const bots = ["busy", "deleted", "token", "stale", "signed", "older"]
 
 const world = Door.layer().pipe(
   Layer.provideMerge(Homeserver.layer({
@@ -142,5 +142,38 @@ layer(world, { excludeTestServices: true })("a device", (it) => {
         assert.isTrue((yield* signedDevices(alice.client, idOf("signed")))[String(device)])
       }).pipe(Effect.scoped),
     40_000
+  )
+
+  it.effect(
+    "whose keys are older than what the homeserver knows of it stops, and says what to do",
+    () =>
+      Effect.gen(function*() {
+        const dataDir = yield* temporaryDirectory
+        const alice = yield* sdkPerson("alice", "password")
+        const bot = yield* botAs("older", { dataDir })
+        yield* logged(bot, "device_verified")
+        yield* bot.stop
+        const backup = yield* temporaryDirectory
+        Fs.copyFileSync(join(dataDir, "crypto.db"), join(backup, "crypto.db"))
+
+        // Whoever encrypts for the device first uses a one-time key up, and the bot makes another.
+        const claim = Effect.fnUntraced(function*(again: Bot) {
+          const { device } = yield* logged(again, "device_verified")
+          yield* Effect.promise(() => alice.client.claimOneTimeKeys([[idOf("older"), String(device)]]))
+          // Of which the next answer to a sync tells.
+          yield* alice.createRoom("Tea", idOf("older"))
+        })
+        const second = yield* botAs("older", { dataDir, database: bot.database })
+        const before = (yield* uploadsOf(idOf("older"))).length
+        yield* claim(second)
+        yield* until(Effect.map(uploadsOf(idOf("older")), (all) => all.length > before))
+        yield* second.stop
+
+        Fs.copyFileSync(join(backup, "crypto.db"), join(dataDir, "crypto.db"))
+        const third = yield* botAs("older", { dataDir, database: bot.database })
+        yield* claim(third)
+        assert.match(yield* refusalOf(third), /is older than.*homing sign-out.*Chats are kept/s)
+      }).pipe(Effect.scoped),
+    60_000
   )
 })

@@ -19,14 +19,17 @@ export interface SyncHooks {
   readonly onProblem: (detail: string) => void
   /** The server does not know the `since` of a request. */
   readonly onUnknownCursor: () => void
+  /** The server has other one-time keys of this device under the same names: those here are of a state that was passed before. */
+  readonly onKeysClash: () => void
 }
 
-type Kind = "sync" | "loop" | "repeatable" | "once"
+type Kind = "sync" | "loop" | "keys" | "repeatable" | "once"
 
 /** What the SDK retries by itself is left to it; what may be sent twice without harm is retried here. */
 const kindOf = (method: string, path: string): Kind => {
   if (path.endsWith("/v3/sync")) return "sync"
   if (/\/(?:versions|pushrules\/|filter(?:\/[^/]+)?)$/.test(path)) return "loop"
+  if (path.endsWith("/v3/keys/upload")) return "keys"
   if (method === "GET") return "repeatable"
   // With a transaction id in the path the server drops the second one; account data and typing are the same twice. Not `/send/`: the room may be
   // encrypted by the time of the second. The outbox repeats it, and seals it anew.
@@ -142,12 +145,25 @@ export const make = Effect.fnUntraced(function*(options: {
     return response
   })
 
+  /** Synapse has no error code for it: "One time key signed_curve25519:AAAAAAAAAAQ already exists. Old key: ...". */
+  const ofKeys = Effect.fnUntraced(function*(url: URL, init: WireRequest, hooks: SyncHooks) {
+    const response = yield* repeated("keys", url, init)
+    if (response.status !== 400) return response
+    const error = textField(yield* bodyOf(response), "error") ?? ""
+    if (/^One time key .* already exists/.test(error)) hooks.onKeysClash()
+    return response
+  })
+
   const fetchFn: typeof globalThis.fetch = (resource, init = {}) => {
     const url = new URL(resource instanceof Request ? resource.url : resource)
     const kind = kindOf(init.method ?? "GET", url.pathname)
     // The abort signal belongs to the run below, which also counts it while nothing is on the wire.
     const { signal, ...rest } = init
-    const request = hooks !== undefined && (kind === "sync" || kind === "loop")
+    const request = hooks === undefined
+      ? repeated(kind, url, rest)
+      : kind === "keys"
+      ? ofKeys(url, rest, hooks)
+      : kind === "sync" || kind === "loop"
       ? ofLoop(kind, url, rest, hooks)
       : repeated(kind, url, rest)
     return run(request, signal ? { signal } : {}).catch((thrown: unknown) => {

@@ -39,6 +39,8 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
    * answer nothing may be uploaded.
    */
   isTheDevice(client: MatrixClient): Effect.Effect<void, CryptoUnusable | HomeserverUnreachable>
+  /** What the server's refusal of one-time keys means: `crypto.db` is an older one, put back after a newer one had been used. */
+  olderState(client: MatrixClient): CryptoUnusable
 }>()("homing/MatrixClient/SdkCrypto") {
   static readonly layer: Layer.Layer<SdkCrypto, CryptoUnusable | StoreUnavailable, AppConfig | Store> = Layer.effect(
     SdkCrypto,
@@ -60,6 +62,7 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
 
       return SdkCrypto.of({
         device: kept.read,
+        olderState: (client) => notTheDevice.older(path, client.getDeviceId() ?? ""),
 
         attach: Effect.fn("SdkCrypto.attach")(function*(client) {
           yield* Effect.tryPromise({
@@ -118,6 +121,8 @@ const haveBeenAnnounced = async (crypto: CryptoApi): Promise<boolean> => {
   )
 }
 
+const capital = (sentence: string): string => sentence.charAt(0).toUpperCase() + sentence.slice(1)
+
 const notTheDevice = {
   others: (path: string, device: string) =>
     new CryptoUnusable({
@@ -128,7 +133,14 @@ const notTheDevice = {
     new CryptoUnusable({
       detail: `the homeserver has deleted device ${device}, whose keys are in ${path}: it was signed out there. ` +
         "Nobody can encrypt for it any more.",
-      remedy: `${beginAnew.charAt(0).toUpperCase()}${beginAnew.slice(1)}`
+      remedy: capital(beginAnew)
+    }),
+  // To go on would encrypt with keys that have been used: nothing here can be mended by making others.
+  older: (path: string, device: string) =>
+    new CryptoUnusable({
+      detail: `${path} is older than what the homeserver knows of device ${device}, as after a backup was put back: ` +
+        "what others encrypt for it now cannot be read with these keys.",
+      remedy: `${capital(beginAnew)} Chats are kept.`
     })
 } as const
 

@@ -15,7 +15,7 @@ import {
   MemoryStore,
   SyncState
 } from "matrix-js-sdk/lib/matrix.js"
-import { type HomeserverUnreachable, type SessionEnded, SyncStalled } from "../../domain/Errors.ts"
+import { type CryptoUnusable, type HomeserverUnreachable, type SessionEnded, SyncStalled } from "../../domain/Errors.ts"
 import type { SyncToken } from "../../domain/Ids.ts"
 import type { Settings } from "../AppConfig.ts"
 import { elapsedUnsafe } from "../Elapsed.ts"
@@ -59,17 +59,19 @@ export interface Stumble {
   readonly note: (since: string | undefined) => void
 }
 
+type Ending = CryptoUnusable | SessionEnded | SyncStalled
+
 /** One life of the SDK's client: stopping closes what it holds, so that every start makes a new one. */
 export interface SdkRun {
   readonly client: MatrixClient
   /** Waits for the next answer. */
   readonly next: Effect.Effect<Arrival>
   /** Fails when there will be no first answer. */
-  readonly noStart: Effect.Effect<never, HomeserverUnreachable | CursorUnknown | SessionEnded | SyncStalled>
-  /** Fails when the SDK's loop has ended. */
-  readonly ended: Effect.Effect<never, SessionEnded | SyncStalled>
-  /** Fails when the SDK's loop has ended, or is silent for too long while it is its turn. */
-  readonly noLife: Effect.Effect<never, SessionEnded | SyncStalled>
+  readonly noStart: Effect.Effect<never, HomeserverUnreachable | CursorUnknown | Ending>
+  /** Fails when the SDK's loop has ended, or must not go on. */
+  readonly ended: Effect.Effect<never, Ending>
+  /** The same, and when it is silent for too long while it is its turn. */
+  readonly noLife: Effect.Effect<never, Ending>
   /** A sign of life. */
   readonly alive: Effect.Effect<void>
   readonly stop: Effect.Effect<void>
@@ -108,10 +110,11 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   stumble: Stumble
 ) {
   const clock = yield* Clock.Clock
+  const crypto = yield* SdkCrypto
   const scope = yield* Scope.fork(yield* Effect.scope)
   const arrivals = yield* Queue.unbounded<Arrival>()
   const noStart = yield* Deferred.make<never, HomeserverUnreachable | CursorUnknown>()
-  const ended = yield* Deferred.make<never, SessionEnded | SyncStalled>()
+  const ended = yield* Deferred.make<never, Ending>()
   const watchdog = yield* Watchdog.make
   const patienceEnds = elapsedUnsafe(clock) + Duration.toMillis(settings.startPatience)
 
@@ -158,12 +161,13 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
         problem = detail
         if (isFirst && elapsedUnsafe(clock) >= patienceEnds) giveUp(detail)
       },
-      onUnknownCursor: () => isFirst ? fail(noStart, new CursorUnknown()) : fail(ended, cursorForgotten)
+      onUnknownCursor: () => isFirst ? fail(noStart, new CursorUnknown()) : fail(ended, cursorForgotten),
+      onKeysClash: () => fail(ended, crypto.olderState(client))
     }
   }).pipe(Scope.provide(scope))
 
   const client = makeClient(credentials, new GateStore(since, gate), fetchFn, (yield* RecoveryKey).callbacks)
-  yield* (yield* SdkCrypto).attach(client)
+  yield* crypto.attach(client)
   yield* answerVerifications(client, credentials.session.userId, settings).pipe(Effect.forkIn(scope))
   client.on(HttpApiEvent.SessionLoggedOut, (error) => {
     fail(ended, sessionEnded(credentials.session, field(error.data, "soft_logout") === true, settings))

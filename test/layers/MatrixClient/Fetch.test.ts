@@ -211,7 +211,8 @@ describe("the fetch of a client", () => {
         isFirst: () => first,
         onSign: () => void signs++,
         onProblem: (detail) => void problems.push(detail),
-        onUnknownCursor: () => assert.fail("the cursor is known")
+        onUnknownCursor: () => assert.fail("the cursor is known"),
+        onKeysClash: () => undefined
       })
       const sync = () => after(60_000, fetchFn(`${base}/sync?since=s1&timeout=0`))
       assert.strictEqual(yield* sync(), 502)
@@ -247,7 +248,8 @@ describe("the fetch of a client", () => {
         isFirst: () => first,
         onSign: () => {},
         onProblem: () => {},
-        onUnknownCursor: () => void unknown++
+        onUnknownCursor: () => void unknown++,
+        onKeysClash: () => undefined
       })
       const refusal = answer(400, { errcode: "M_UNKNOWN", error: "Invalid stream token" })
       const ask = (hooks: Fetch.SyncHooks, query: string, given = refusal) =>
