@@ -12,6 +12,7 @@ import * as HttpTransport from "../layers/MatrixClient/HttpTransport.ts"
 import { Store } from "../layers/Store.ts"
 import { type Check, fail, ok, rendered, warn } from "./Doctor/Check.ts"
 import { checkDirectory, checkStore } from "./Doctor/DataChecks.ts"
+import { checkKeys } from "./Doctor/KeyChecks.ts"
 import { checkRunning } from "./Doctor/RunningCheck.ts"
 import { checkServer } from "./Doctor/ServerChecks.ts"
 
@@ -66,8 +67,9 @@ const examineWith = Effect.fnUntraced(function*({ dataDir, statusPort }: Setting
   const directory = yield* checkDirectory(dataDir)
   const data = yield* examineData(dataDir)
   const running = yield* checkRunning({ runs: data.runs, statusPort })
-  const server = yield* checkServer(data.session)
-  return [directory, ...data.checks, ...running, ...server]
+  const { checks: keys, kept } = yield* checkKeys(data.session)
+  const server = yield* checkServer(data.session, kept)
+  return [directory, ...data.checks, ...keys, ...running, ...server]
 })
 
 /** Reads only, so that a bot that runs on it is not disturbed. */

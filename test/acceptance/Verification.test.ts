@@ -3,7 +3,7 @@ import { Effect, Schedule } from "effect"
 import { readFileSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { sdkPersonAt } from "../programs/SdkPerson.ts"
-import { compareEmoji, cryptoOf, signedDevices } from "../programs/SdkVerifying.ts"
+import { compareEmoji, cryptoOf, newIdentity, signedDevices } from "../programs/SdkVerifying.ts"
 import { homing } from "../Spawn.ts"
 import { settings, startReadyBot, temporaryDirectory } from "./Bot.ts"
 import { type Account, makeAccount, synapse } from "./Homeserver.ts"
@@ -81,6 +81,31 @@ describe("the bot's device", () => {
       assert.strictEqual(out.code, 0, out.stderr)
       const anew = yield* start
       yield* anew.logs("device_verified")
+    }))
+
+  it.live("is verified when another session signs it, which keeps the account's identity to itself", () =>
+    Effect.gen(function*() {
+      const { account, dataDir, environment, start } = yield* scenario()
+      const owner = yield* clientOf(account)
+      yield* newIdentity(owner.client, account.localpart, account.password)
+      const bot = yield* start
+      yield* bot.logs("device_not_verified")
+      const device = String((yield* bot.logs("matrix_authenticated")).annotations["device"])
+      // Looks at the device first: only what it knows can be signed.
+      yield* signedDevices(owner.client, account.userId).pipe(
+        Effect.repeat({ until: (seen) => device in seen, schedule: Schedule.spaced("100 millis") })
+      )
+      yield* Effect.promise(() => cryptoOf(owner.client).crossSignDevice(device))
+      yield* bot.stop
+
+      const again = yield* start
+      assert.deepInclude((yield* again.logs("device_verified")).annotations, { device })
+      const alice = yield* clientOf(yield* makeAccount("alice"))
+      yield* alice.greetingIn(yield* alice.createRoom("Between us", account.userId))
+      assert.isTrue((yield* signedDevices(alice.client, account.userId))[device])
+      yield* again.stop
+      const shown = yield* homing(["verify"], { cwd: dataDir, env: environment })
+      assert.include(shown.stdout, "verified, by another session")
     }))
 
   it.live("is verified by comparing emoji with its log, where the operator lets it", () =>

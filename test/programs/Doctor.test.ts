@@ -67,7 +67,9 @@ layer(world)("the doctor", (it) => {
     Effect.gen(function*() {
       const { cwd, doctor } = yield* setUp
       const bot = yield* startBot(cwd)
-      const running = yield* doctor
+      const running = yield* Effect.repeat(doctor, {
+        until: (checks) => find(checks, "published keys")?.verdict === "ok"
+      })
       assert.deepStrictEqual(running.filter(({ verdict }) => verdict !== "ok"), [])
       assert.include(find(running, "database")?.finding, `process ${bot.process.pid}`)
       assert.include(find(running, "session")?.finding, user)
@@ -77,6 +79,7 @@ layer(world)("the doctor", (it) => {
       yield* stop(bot)
 
       const stopped = yield* doctor
+      assert.strictEqual(find(stopped, "keys")?.verdict, "ok")
       assert.include(find(stopped, "database")?.finding, "no bot is running")
       assert.include(find(stopped, "cursor")?.finding, "goes on from where")
     }), slow)
@@ -153,7 +156,42 @@ layer(world)("the doctor", (it) => {
       const { access_token } = yield* Schema.decodeUnknownEffect(Schema.Struct({ access_token: Schema.String }))(login)
       const env = { HOMING_ACCESS_TOKEN: access_token }
       const { code, stdout } = yield* homing(["doctor"], { cwd, env })
-      assert.strictEqual(code, 0)
-      assert.match(stdout, /^warn {2}device +The token belongs to device OTHER/m)
+      assert.strictEqual(code, 77, "as the start would end")
+      assert.match(stdout, /^fail {2}device +The token belongs to device OTHER/m)
+    }), slow)
+
+  it.effect("sees keys that are lost, damaged, locked away or not of this device", () =>
+    Effect.gen(function*() {
+      const { cwd, doctor } = yield* setUp
+      const files = yield* FileSystem.FileSystem
+      const inData = (name: string) => `${cwd}/.homing/${name}`
+      const bot = yield* startBot(cwd)
+      yield* Effect.repeat(doctor, { until: (checks) => find(checks, "published keys")?.verdict === "ok" })
+      yield* stop(bot)
+      const keys = Effect.map(doctor, (checks) => find(checks, "keys"))
+      const [database, key] = [yield* files.readFile(inData("crypto.db")), yield* files.readFile(inData("crypto.key"))]
+
+      yield* files.writeFileString(inData("crypto.key"), "")
+      assert.deepInclude(yield* keys, { verdict: "fail", code: 74 })
+      assert.match((yield* keys)?.finding ?? "", /is empty.*homing sign-out/)
+      yield* files.writeFileString(inData("crypto.key"), `${"A".repeat(43)}=`)
+      assert.include((yield* keys)?.finding, "another key")
+      yield* files.remove(inData("crypto.key"))
+      assert.include((yield* keys)?.finding, "crypto.key is gone")
+      yield* files.writeFile(inData("crypto.key"), key)
+      assert.deepInclude(yield* keys, { verdict: "ok" })
+
+      for (const name of ["crypto.db-wal", "crypto.db-shm"]) yield* files.remove(inData(name), { force: true })
+      yield* files.writeFileString(inData("crypto.db"), "no database ".repeat(100))
+      assert.match((yield* keys)?.finding ?? "", /crypto\.db.*homing sign-out/)
+      yield* files.remove(inData("crypto.db"))
+      assert.match((yield* keys)?.finding ?? "", /crypto\.db is gone/)
+
+      // A start makes new ones, and is refused.
+      assert.strictEqual((yield* homing(["run"], { cwd })).code, 74)
+      assert.deepInclude(find(yield* doctor, "published keys"), { verdict: "fail", code: 74 })
+      for (const name of ["crypto.db-wal", "crypto.db-shm"]) yield* files.remove(inData(name), { force: true })
+      yield* files.writeFile(inData("crypto.db"), database)
+      assert.deepStrictEqual((yield* doctor).filter(({ verdict }) => verdict === "fail"), [])
     }), slow)
 })

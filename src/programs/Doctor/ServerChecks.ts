@@ -4,15 +4,20 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { DeviceId, serverOf, UserId } from "../../domain/Ids.ts"
 import { AppConfig } from "../../layers/AppConfig.ts"
+import type { KeptKeys } from "../../layers/MatrixClient/KeptDevice.ts"
 import { refusalOf } from "../../layers/MatrixClient/Requests.ts"
 import { Transport } from "../../layers/MatrixClient/Transport.ts"
 import type { StoredSession } from "../../layers/Store.ts"
 import { type Check, fail, ok, warn } from "./Check.ts"
+import { checkPublished } from "./PublishedCheck.ts"
 
 const WhoAmI = Schema.Struct({ user_id: UserId, device_id: Schema.optionalKey(DeviceId) })
 
 /** Whether a homeserver answers, and knows the bot. Signs nobody in: that would make a device. */
-export const checkServer = Effect.fn("Doctor.checkServer")(function*(stored: StoredSession | undefined) {
+export const checkServer = Effect.fn("Doctor.checkServer")(function*(
+  stored: StoredSession | undefined,
+  kept: KeptKeys | undefined
+) {
   const settings = yield* AppConfig
   const transport = yield* Transport
   const user = settings.userId ?? stored?.userId
@@ -27,12 +32,16 @@ export const checkServer = Effect.fn("Doctor.checkServer")(function*(stored: Sto
     ]
   }
   const url = located.success
-  return [ok("homeserver", `${url} speaks Matrix.`), ...(yield* checkSession(url, stored))]
+  return [ok("homeserver", `${url} speaks Matrix.`), ...(yield* checkSession(url, stored, kept))]
 })
 
 const checkAddress = "Check HOMING_HOMESERVER_URL, and that this machine can reach it."
 
-const checkSession = Effect.fn("Doctor.checkSession")(function*(url: string, stored: StoredSession | undefined) {
+const checkSession = Effect.fn("Doctor.checkSession")(function*(
+  url: string,
+  stored: StoredSession | undefined,
+  kept: KeptKeys | undefined
+) {
   const settings = yield* AppConfig
   const token = settings.accessToken ?? stored?.accessToken
   if (token === undefined) {
@@ -64,11 +73,14 @@ const checkSession = Effect.fn("Doctor.checkSession")(function*(url: string, sto
         )
     ]
   }
-  return Option.match(Schema.decodeUnknownOption(WhoAmI)(answer.success.body), {
-    onNone:
-      () => [fail(name, "The homeserver answers with something unexpected.", checkAddress, "homeserverUnreachable")],
-    onSome: ({ device_id: device, user_id: user }) => judge(user, device, settings.userId, stored)
-  })
+  const who = Schema.decodeUnknownOption(WhoAmI)(answer.success.body)
+  if (Option.isNone(who)) {
+    return [fail(name, "The homeserver answers with something unexpected.", checkAddress, "homeserverUnreachable")]
+  }
+  const { device_id: device, user_id: user } = who.value
+  const checks = judge(user, device, settings.userId, stored)
+  if (device === undefined || checks.some(({ verdict }) => verdict !== "ok")) return checks
+  return [...checks, ...(yield* checkPublished({ url, accessToken: token, user, device, kept }))]
 })
 
 const name = "session"
@@ -114,10 +126,11 @@ const judge = (
     ? [session, ok("device", `${device}${stored === undefined ? ", which the first start will keep" : ", as ever"}.`)]
     : [
       session,
-      warn(
+      fail(
         "device",
-        `The token belongs to device ${device}, but this data directory is of ${stored.deviceId}.`,
-        "Encrypted messages of before stay unreadable for a new device: use a token of the old one if there is any."
+        `The token belongs to device ${device}, but this data directory has the keys of ${stored.deviceId}.`,
+        `Use a token of ${stored.deviceId}, or run "homing sign-out" and start again: ${device} takes its place.`,
+        "credentialsRefused"
       )
     ]
 }
