@@ -149,12 +149,51 @@ export type VerificationAnswer = { readonly _tag: "Accept" } | { readonly _tag: 
  */
 export const answerVerification = (question: VerificationQuestion): VerificationAnswer => {
   if (!question.autoVerify) {
-    return decline("auto_verify is false: a bot cannot compare emoji. Compare the fingerprint, or set auto_verify.")
+    return decline(
+      `auto_verify is false: a bot cannot compare emoji. Compare the fingerprint, run "homing verify --with", or set auto_verify.`
+    )
   }
   if (question.own) {
     return question.signed ? accept : decline("The session is not verified itself: give it the recovery key.")
   }
   return question.allowed ? accept : decline("Whoever asks may not talk to the bot.")
+}
+
+/** How it ended to compare emoji. The codes are those of `m.key.verification.cancel`. */
+export type ComparisonEnd =
+  | { readonly _tag: "Done" }
+  | { readonly _tag: "Cancelled"; readonly code: string; readonly byThem: boolean }
+  | { readonly _tag: "NotBegun"; readonly because: "no_identity" | "no_direct_room" }
+
+export const noIdentity: ComparisonEnd = { _tag: "NotBegun", because: "no_identity" }
+export const noDirectRoom: ComparisonEnd = { _tag: "NotBegun", because: "no_direct_room" }
+
+/** Why nobody was verified, and what to do; undefined when somebody was. */
+export const whyNotVerified = (end: ComparisonEnd, user: string): string | undefined => {
+  switch (end._tag) {
+    case "Done":
+      return undefined
+    case "NotBegun":
+      return end.because === "no_identity"
+        ? `${user} has no cross-signing identity that could be verified: their client sets it up.`
+        : `There is no room of only the bot and ${user}, where they could be asked: let them start a direct chat with the bot.`
+    case "Cancelled":
+      return cancelled(end.code, end.byThem ? user : undefined)
+  }
+}
+
+const cancelled = (code: string, them: string | undefined): string => {
+  switch (code) {
+    case "m.timeout":
+      return "Nobody answered in time. Ask again when the other side is there."
+    case "m.mismatched_sas":
+    case "m.key_mismatch":
+      return "The emoji did not match. Somebody may be in between: trust nothing that was said, and ask again over another network."
+    case "m.accepted":
+      return "Another session took part in it instead."
+    default:
+      return `${them ?? "The other side"} ended it${code === "m.user" ? "" : ` (${code})`}. Nobody was verified.`
+  }
 }
 
 const accept: VerificationAnswer = { _tag: "Accept" }

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { Attachment, Upload } from "../domain/Attachment.ts"
-import type { EncryptionState } from "../domain/Encryption.ts"
+import type { ComparisonEnd, EncryptionState } from "../domain/Encryption.ts"
 import type {
   AttachmentBroken,
   AttachmentTooLarge,
@@ -154,6 +154,14 @@ export class MatrixCrypto extends Context.Service<MatrixCrypto, {
   readonly state: Effect.Effect<EncryptionState | undefined, CryptoUnusable | EncryptionLocked | MatrixFailure>
   /** Puts the account's secrets under a new recovery key, which is kept nowhere here. The old one opens nothing from then on. */
   readonly renewRecoveryKey: Effect.Effect<Redacted.Redacted, CryptoUnusable | EncryptionLocked | MatrixFailure>
+  /**
+   * Asks `user`, or with the bot's own id the account's other sessions, to compare emoji, and verifies them when both sides say that they
+   * match. `decide` shows the emoji with their names to a person. The sync loop must be running meanwhile.
+   */
+  compare(
+    user: UserId,
+    decide: (emoji: ReadonlyArray<readonly [symbol: string, name: string]>) => Effect.Effect<boolean>
+  ): Effect.Effect<ComparisonEnd, CryptoUnusable | EncryptionLocked | MatrixFailure>
 }>()("homing/MatrixCrypto") {}
 
 /** The initial sync, and the loop that follows it. */

@@ -126,11 +126,21 @@ const verify = Command.make("verify", {
   newRecoveryKey: Flag.Boolean("new-recovery-key").pipe(
     Flag.withDescription("Make a new recovery key, and print it this once"),
     Flag.withDefault(false)
+  ),
+  with: Flag.String("with").pipe(
+    Flag.withMetavar("user"),
+    Flag.withDescription("Compare emoji with this person, or with the account's other sessions"),
+    Flag.optional
+  ),
+  yes: Flag.Boolean("yes").pipe(
+    Flag.withDescription("Say that the emoji match without asking"),
+    Flag.withDefault(false)
   )
-}, ({ newRecoveryKey, recoveryKey, settings }) =>
+}, ({ newRecoveryKey, recoveryKey, settings, with: person, yes }) =>
   Effect.promise(() => import("./Verify.ts")).pipe(
     Effect.flatMap(({ verify }) =>
-      Effect.flatMap(readConfig(given(settings)), (report) => verify(report, { newRecoveryKey, recoveryKey }))
+      Effect.flatMap(readConfig(given(settings)), (report) =>
+        verify(report, { newRecoveryKey, recoveryKey, with: Option.getOrUndefined(person), yes }))
     )
   )).pipe(
     Command.withDescription("Show whether others see the bot as verified and its keys are backed up, and set it up")

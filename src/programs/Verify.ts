@@ -5,10 +5,11 @@ import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Terminal from "effect/Terminal"
-import { encryptionLines, encryptionRemedy } from "../domain/Encryption.ts"
+import { encryptionLines, encryptionRemedy, whyNotVerified } from "../domain/Encryption.ts"
 import { exitCode } from "../domain/Errors.ts"
+import type { UserId } from "../domain/Ids.ts"
 import { AppConfig, settingsOf } from "../layers/AppConfig.ts"
-import { recoveryKey as decodeRecoveryKey } from "../layers/AppConfig/Decode.ts"
+import { aUserId as decodeUserId, recoveryKey as decodeRecoveryKey } from "../layers/AppConfig/Decode.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import * as MatrixClient from "../layers/MatrixClient.ts"
 import { keysAreGone, keysIn } from "../layers/MatrixClient/KeptDevice.ts"
@@ -18,6 +19,10 @@ export interface VerifyOptions {
   /** Reads the recovery key from standard input: an argument would be in `ps`. */
   readonly recoveryKey: boolean
   readonly newRecoveryKey: boolean
+  /** Whom to compare emoji with; undefined compares none. */
+  readonly with: string | undefined
+  /** Says that they match without asking. */
+  readonly yes: boolean
 }
 
 /** The keys cannot be looked at as things stand. `advice` is a sentence. Exit code 77. */
@@ -42,15 +47,30 @@ export class CannotVerifySo extends Schema.TaggedError<CannotVerifySo>()("Cannot
   }
 }
 
+/** Nobody was verified. Exit code 1. */
+export class NotVerified extends Schema.TaggedError<NotVerified>()("NotVerified", { detail: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = 1
+  override get message() {
+    return this.detail
+  }
+}
+
 /**
  * `homing verify`: how the bot's device stands. With a recovery key it takes over the account's identity and its backup; it can print a new
  * one. The keys belong to one process at a time: refused while a bot runs.
  */
 export const verify = Effect.fn("Verify")(function*(report: ConfigReport, options: VerifyOptions) {
-  if (options.recoveryKey && options.newRecoveryKey) {
+  if ([options.recoveryKey, options.newRecoveryKey, options.with !== undefined].filter((given) => given).length > 1) {
     return yield* new CannotVerifySo({
-      detail: "--recovery-key takes a key over, and --new-recovery-key makes one.",
+      detail: "--recovery-key takes a key over, --new-recovery-key makes one, and --with compares emoji.",
       advice: "Give one of them at a time."
+    })
+  }
+  const person = options.with === undefined ? undefined : yield* personOf(options.with)
+  if (person !== undefined && !options.yes && !(yield* isAtTerminal)) {
+    return yield* new CannotVerifySo({
+      detail: "There is no terminal where somebody could compare emoji.",
+      advice: "Run it in one, or add --yes to say that they match without looking."
     })
   }
   const configured = yield* settingsOf(report)
@@ -80,7 +100,10 @@ export const verify = Effect.fn("Verify")(function*(report: ConfigReport, option
       advice: `Stop it first. It sets up by itself what it can: see "device_verified" in its log.`
     })
   }
-  yield* show(options, settings.recoveryKey !== undefined).pipe(
+  const work = person === undefined
+    ? show(options, settings.recoveryKey !== undefined)
+    : compareWith(person, options.yes)
+  yield* work.pipe(
     Effect.provide(MatrixClient.layer.pipe(Layer.provideMerge(Store.layer), Layer.provide(config)))
   )
 })
@@ -99,6 +122,67 @@ const show = Effect.fnUntraced(function*({ newRecoveryKey }: VerifyOptions, hasK
   if (state === undefined) return
   const remedy = encryptionRemedy(state)
   yield* Console.log([...encryptionLines(state), ...(remedy === undefined ? [] : ["", remedy])].join("\n"))
+})
+
+/** Output that goes elsewhere has no columns. */
+const isAtTerminal = Effect.flatMap(Terminal.Terminal, ({ columns }) => Effect.map(columns, (count) => count > 0))
+
+const personOf = (text: string) =>
+  Effect.mapError(
+    Effect.fromResult(decodeUserId(text)),
+    (problem) => new CannotVerifySo({ detail: `--with: ${problem}.`, advice: "Write it in full." })
+  )
+
+/**
+ * A bot that never answers: it syncs from where the bot stopped, and keeps nothing of what comes but its keys, so that the bot finds the
+ * same messages at its next start.
+ */
+const compareWith = Effect.fnUntraced(function*(person: UserId, yes: boolean) {
+  yield* (yield* MatrixClient.MatrixSession).authenticate
+  const { compare, decrypt } = yield* MatrixClient.MatrixCrypto
+  const sync = yield* MatrixClient.MatrixSync
+  const { timelines } = yield* sync.initialSync(yield* (yield* Store).cursor)
+  yield* Console.log(`Asking ${person}, who has to accept it within 10 minutes.`)
+  const decide = yield* (yes ? Effect.succeed(takenAtTheirWord) : askTerminal)
+  // What is said of it in an encrypted room reaches the SDK once it is opened.
+  const open = (batch: { readonly timelines: typeof timelines }) =>
+    Effect.forEach(
+      batch.timelines,
+      ({ events, roomId }) =>
+        Effect.forEach(events.filter(({ type }) => type === "m.room.encrypted"), (event) =>
+          Effect.ignore(decrypt(roomId, event))),
+      { discard: true }
+    )
+  const end = yield* Effect.raceFirst(
+    compare(person, decide),
+    sync.loop((batch) => batch.initial ? Effect.void : open(batch))
+  )
+  const why = whyNotVerified(end, person)
+  if (why !== undefined) return yield* new NotVerified({ detail: why })
+  yield* Console.log(`Verified: the bot and ${person} know each other's keys.`)
+})
+
+type Emoji = ReadonlyArray<readonly [symbol: string, name: string]>
+
+const shownEmoji = (emoji: Emoji): string => emoji.map(([symbol, name]) => `  ${symbol}  ${name}`).join("\n")
+
+const takenAtTheirWord = (emoji: Emoji) => Effect.as(Console.log(`${shownEmoji(emoji)}\n`), true)
+
+const askTerminal = Effect.map(Terminal.Terminal, (terminal) => {
+  const answer: Effect.Effect<boolean> = terminal.display("Do they match? [y/n] ").pipe(
+    Effect.andThen(terminal.readLine),
+    Effect.flatMap((line) =>
+      /^y(es)?$/i.test(line.trim())
+        ? Effect.succeed(true)
+        : /^no?$/i.test(line.trim())
+        ? Effect.succeed(false)
+        : Effect.suspend(() => answer)
+    ),
+    // Nobody is there any more who could have looked.
+    Effect.orElseSucceed(() => false)
+  )
+  return (emoji: Emoji) =>
+    Effect.andThen(Console.log(`The other side sees, in this order:\n\n${shownEmoji(emoji)}\n`), answer)
 })
 
 const readKey = Effect.gen(function*() {

@@ -2,6 +2,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import {
   type CryptoApi,
+  CryptoEvent,
   VerificationPhase,
   type VerificationRequest,
   VerificationRequestEvent,
@@ -72,4 +73,28 @@ export const compareEmoji = (request: VerificationRequest) =>
     })
     await verifier.verify()
     return shown
+  })
+
+/** What a person does whom somebody asks to compare emoji: `accept` them and say whether they match, or not. Answers with the emoji. */
+export const answerRequest = (client: MatrixClient, does: "confirm" | "mismatch" | "decline") =>
+  Effect.callback<string>((resume) => {
+    const take = (request: VerificationRequest) => {
+      client.off(CryptoEvent.VerificationRequestReceived, take)
+      if (does === "decline") return void request.cancel().then(() => resume(Effect.succeed("")))
+      const look = () => {
+        const { verifier } = request
+        if (verifier === undefined) return
+        request.off(VerificationRequestEvent.Change, look)
+        verifier.on(VerifierEvent.ShowSas, (sas) => {
+          if (does === "mismatch") sas.mismatch()
+          else void sas.confirm()
+          resume(Effect.succeed((sas.sas.emoji ?? []).map(([symbol, name]) => `  ${symbol}  ${name}`).join("\n")))
+        })
+        verifier.verify().catch(() => {})
+      }
+      request.on(VerificationRequestEvent.Change, look)
+      void request.accept().then(look)
+    }
+    client.on(CryptoEvent.VerificationRequestReceived, take)
+    return Effect.sync(() => client.off(CryptoEvent.VerificationRequestReceived, take))
   })

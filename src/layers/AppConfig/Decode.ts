@@ -27,7 +27,7 @@ const schema = <A>(schema: Schema.Codec<A, string>, expected: string) => {
   return (text: string): Decoded<A> => Result.mapError(decode(text), () => `${quote(text)} is not ${expected}`)
 }
 
-const aUserId = schema(UserId, "a user id such as @bot:example.org")
+export const aUserId = schema(UserId, "a user id such as @bot:example.org")
 const aServerName = schema(ServerName, "a server name such as example.org")
 
 export const userId = optional(aUserId)

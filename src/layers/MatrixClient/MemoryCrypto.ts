@@ -5,6 +5,8 @@ import { MatrixCrypto } from "../MatrixClient.ts"
 import { failure } from "./Requests.ts"
 import { makeProver, Sealing } from "./Sealing.ts"
 
+const noKeys = new EncryptionLocked({ detail: "This client has no keys.", remedy: "Use the one that speaks HTTP." })
+
 /** A client without keys: it reads nothing that is encrypted. */
 export const decryption = Layer.succeed(
   MatrixCrypto,
@@ -13,9 +15,8 @@ export const decryption = Layer.succeed(
     nextReadable: Effect.never,
     establish: Effect.succeed(undefined),
     state: Effect.succeed(undefined),
-    renewRecoveryKey: Effect.fail(
-      new EncryptionLocked({ detail: "This client has no keys.", remedy: "Use the one that speaks HTTP." })
-    )
+    renewRecoveryKey: Effect.fail(noKeys),
+    compare: () => Effect.fail(noKeys)
   })
 )
 

@@ -9,6 +9,7 @@ import { field, list, textField } from "./Json.ts"
 import { RecoveryKey } from "./RecoveryKey.ts"
 import { failure } from "./Requests.ts"
 import { SdkClient } from "./SdkClient.ts"
+import { compareWith } from "./SdkComparison.ts"
 import { SdkCrypto } from "./SdkCrypto.ts"
 import { failureOf } from "./SdkRequests.ts"
 
@@ -17,7 +18,7 @@ import { failureOf } from "./SdkRequests.ts"
  * recovery key it is taken over, without it is left alone.
  */
 export const make: Effect.Effect<
-  Pick<MatrixCrypto["Service"], "establish" | "state" | "renewRecoveryKey">,
+  Pick<MatrixCrypto["Service"], "compare" | "establish" | "state" | "renewRecoveryKey">,
   never,
   AppConfig | RecoveryKey | SdkClient | SdkCrypto
 > = Effect.gen(function*() {
@@ -130,6 +131,11 @@ export const make: Effect.Effect<
 
   return {
     state: Effect.flatMap(ready, look).pipe(Effect.withSpan("MatrixCrypto.state")),
+
+    compare: Effect.fn("MatrixCrypto.compare")(function*(user, decide) {
+      const { client, crypto } = yield* ready
+      return yield* compareWith({ client, crypto, user, decide })
+    }),
 
     establish: Effect.gen(function*() {
       const device = yield* ready
