@@ -169,6 +169,8 @@ export interface BackedUp {
 /** What a restore put in place, and where it moved what was there before. */
 export interface Restored {
   readonly files: ReadonlyArray<string>
+  /** What the backup has, too, and what was left as it is: keys that are newer. */
+  readonly kept: ReadonlyArray<string>
   readonly aside: string | undefined
 }
 

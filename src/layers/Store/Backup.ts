@@ -16,6 +16,9 @@ import { migrations } from "./Migrations.ts"
 /** The database that every backup has. */
 const main = "homing.db"
 
+/** What opens the account's secrets: whoever lost it has nothing newer. */
+const recovery = "recovery.key"
+
 /** A lock and no data: opening it in another way than `takeLease` does would let go of the lock. */
 const lease = "lease.db"
 
@@ -133,15 +136,32 @@ const flush = (path: string): void => {
   }
 }
 
+/** What belongs together: the keys of the device, and what opens them. */
+const isOfTheKeys = (name: string): boolean => /^crypto\.(db(-wal|-shm)?|key)$/.test(name)
+
+/**
+ * Whether there are keys that can be read. They are newer than those of any backup: older ones would encrypt with what was used before, and
+ * name one-time keys that the homeserver has given away.
+ */
+const hasKeys = (dataDir: string): Effect.Effect<boolean> => {
+  const path = Path.join(dataDir, "crypto.db")
+  return Fs.existsSync(path) ? Effect.isSuccess(check(path, path)) : Effect.succeed(false)
+}
+
 /**
  * Puts the databases of a backup in the place of those of `dataDir`, on which nobody may run. What was there is moved into a directory
- * beside them; nothing is deleted. Everything that can fail for the backup's sake fails before the first file is moved.
+ * beside them; nothing is deleted. Everything that can fail for the backup's sake fails before the first file is moved. Keys that are there
+ * and whole stay, as does a recovery key.
  */
 export const restore = Effect.fn("Store.restore")(function*(dataDir: string, dir: string) {
-  const names = yield* Effect.try({ try: () => filesIn(dir), catch: (cause) => notABackup(dir, cause) })
-  if (!names.includes(main)) return yield* notABackup(dir, undefined)
+  const all = yield* Effect.try({ try: () => filesIn(dir), catch: (cause) => notABackup(dir, cause) })
+  if (!all.includes(main)) return yield* notABackup(dir, undefined)
   yield* Effect.mapError(makeDirectory(dataDir), noDataDir(dataDir))
   yield* takeLease(dataDir)
+  const keysStay = yield* hasKeys(dataDir)
+  const recoveryStays = Fs.existsSync(Path.join(dataDir, recovery))
+  const stays = (name: string) => name === recovery ? recoveryStays : keysStay && isOfTheKeys(name)
+  const names = all.filter((name) => !stays(name))
 
   const arriving = (name: string) => Path.join(dataDir, `${name}.restoring`)
   const forgetArrivals = Effect.sync(() => names.forEach((name) => Fs.rmSync(arriving(name), { force: true })))
@@ -162,12 +182,12 @@ export const restore = Effect.fn("Store.restore")(function*(dataDir: string, dir
   const restored: Restored = yield* attempt(dataDir, () => {
     // With their logs: a database without its log is an older one.
     const present = Fs.readdirSync(dataDir).filter((name) =>
-      /\.(db(-wal|-shm)?|key)$/.test(name) && !name.startsWith(lease)
+      /\.(db(-wal|-shm)?|key)$/.test(name) && !name.startsWith(lease) && !stays(name)
     )
     if (present.length > 0) Fs.mkdirSync(aside, { mode: 0o700 })
     for (const name of present) Fs.renameSync(Path.join(dataDir, name), Path.join(aside, name))
     for (const name of names) Fs.renameSync(arriving(name), Path.join(dataDir, name))
-    return { files: names, aside: present.length > 0 ? aside : undefined }
+    return { files: names, kept: all.filter(stays), aside: present.length > 0 ? aside : undefined }
   })
   return restored
 }, Effect.scoped)

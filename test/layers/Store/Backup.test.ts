@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
 import {
   chmodSync,
@@ -135,23 +136,45 @@ describe("restoring", () => {
       const restored = yield* restore(dataDir, dir)
       assert.strictEqual(statSync(join(dataDir, "homing.db")).mode & 0o777, 0o600)
       const aside = join(dataDir, "before-restore-1970-01-01T00-00-00Z")
-      assert.deepStrictEqual(restored, { files: ["homing.db", "crypto.db"], aside })
-      assert.deepStrictEqual(readdirSync(aside).toSorted(), ["crypto.db", "homing.db", "homing.db-wal"])
+      assert.deepStrictEqual(restored, { files: ["homing.db"], kept: ["crypto.db"], aside })
+      assert.deepStrictEqual(readdirSync(aside).toSorted(), ["homing.db", "homing.db-wal"])
       assert.deepStrictEqual(yield* chatsIn(dataDir), ["one"])
       assert.deepStrictEqual(yield* chatsIn(aside), ["one", "two"])
       assert.deepStrictEqual(keysIn(dataDir), ["first"])
     }))
 
-  it.effect("brings back the key that the keys are encrypted with", () =>
+  it.effect("leaves keys that are whole as they are, since older ones would be used twice", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* aDataDir
+      for (const name of ["crypto.key", "recovery.key"]) {
+        writeFileSync(join(dataDir, name), "of the backup\n", { mode: 0o600 })
+      }
+      const { dir } = yield* backUp(dataDir, join(yield* temporaryDirectory, "backup"))
+      const keys = new DatabaseSync(join(dataDir, "crypto.db"))
+      keys.exec("INSERT INTO keys VALUES ('second')")
+      keys.close()
+      writeFileSync(join(dataDir, "recovery.key"), "a newer one\n")
+      const { kept } = yield* restore(dataDir, dir)
+      assert.deepStrictEqual(kept.toSorted(), ["crypto.db", "crypto.key", "recovery.key"])
+      assert.deepStrictEqual(keysIn(dataDir), ["first", "second"])
+      assert.strictEqual(readFileSync(join(dataDir, "recovery.key"), "utf8"), "a newer one\n")
+    }).pipe(Effect.scoped))
+
+  it.effect("brings back keys where there are none or damaged ones, with what they are encrypted with", () =>
     Effect.gen(function*() {
       const dataDir = yield* aDataDir
       writeFileSync(join(dataDir, "crypto.key"), "the first\n", { mode: 0o600 })
       const { dir } = yield* backUp(dataDir, join(yield* temporaryDirectory, "backup"))
       assert.strictEqual(statSync(join(dir, "crypto.key")).mode & 0o777, 0o600)
       writeFileSync(join(dataDir, "crypto.key"), "another\n")
+      writeFileSync(join(dataDir, "crypto.db"), Buffer.alloc(8192, 0xa5))
       const { aside } = yield* restore(dataDir, dir)
       assert.strictEqual(readFileSync(join(dataDir, "crypto.key"), "utf8"), "the first\n")
       assert.strictEqual(readFileSync(join(aside ?? "", "crypto.key"), "utf8"), "another\n")
+      assert.deepStrictEqual(keysIn(dataDir), ["first"])
+      rmSync(join(dataDir, "crypto.db"))
+      yield* TestClock.adjust("1 second")
+      assert.include((yield* restore(dataDir, dir)).files, "crypto.db")
     }).pipe(Effect.scoped))
 
   it.effect("makes a data directory where there is none", () =>
@@ -176,8 +199,8 @@ describe("restoring", () => {
       const dataDir = yield* aDataDir
       const spoil = {
         "It is damaged": (dir: string) => {
-          const bytes = readFileSync(join(dir, "crypto.db"))
-          writeFileSync(join(dir, "crypto.db"), bytes.fill(0xa5, 4096))
+          const bytes = readFileSync(join(dir, "homing.db"))
+          writeFileSync(join(dir, "homing.db"), bytes.fill(0xa5, 4096))
         },
         "newer Homing": (dir: string) => {
           const db = new DatabaseSync(join(dir, "homing.db"))
