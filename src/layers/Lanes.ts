@@ -120,13 +120,18 @@ export const makeTurns = <Key>() => {
 }
 
 /** A pause that all lanes of an account keep: one governor shares the server's rate limit between the rooms. */
-export const makeGovernor = Effect.sync(() => {
+export interface Governor {
+  /** Milliseconds to wait before the next request may go out; 0 when it may go now. */
+  readonly remaining: Effect.Effect<number>
+  /** Nothing goes out for this many milliseconds. Never shortens a pause. */
+  pause(millis: number): Effect.Effect<void>
+}
+
+export const makeGovernor = Effect.sync((): Governor => {
   let notBefore = 0
   return {
-    /** Milliseconds to wait before the next request may go out; 0 when it may go now. */
     remaining: Effect.map(elapsed, (now) => Math.max(0, notBefore - now)),
-    /** Nothing goes out for this many milliseconds. Never shortens a pause. */
-    pause: (millis: number) =>
+    pause: (millis) =>
       Effect.map(elapsed, (now) => {
         notBefore = Math.max(notBefore, now + millis)
       })

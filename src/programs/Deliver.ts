@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { afterFailure } from "../domain/Delivery.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
-import { type LaneStep, makeGovernor, makeLanes } from "../layers/Lanes.ts"
+import { type Governor, type LaneStep, makeLanes } from "../layers/Lanes.ts"
 import { MatrixMessages } from "../layers/MatrixClient.ts"
 import { type OutboxRow, Store } from "../layers/Store.ts"
 
@@ -17,10 +17,9 @@ const concurrency = 8
  * The sender: takes the outbox to the homeserver, in order within a room, rooms side by side. Every attempt of a message
  * uses the transaction id that it was stored with, so that the server drops what it has already taken.
  */
-export const openOutbox = Effect.gen(function*() {
+export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
   const store = yield* Store
   const messages = yield* MatrixMessages
-  const governor = yield* makeGovernor
   /** Failures in a row, by room; a room that delivers has none. */
   const failures = new Map<RoomId, number>()
 

@@ -13,6 +13,7 @@ import { isReadable, makeOpener, tellLocked } from "./Decrypt.ts"
 import { diagnose } from "./Diagnose.ts"
 import { handleInvite } from "./HandleInvite.ts"
 import { handleMessage, storeFailureIn } from "./HandleMessage.ts"
+import type { Receipts } from "./Receipts.ts"
 
 /** Rooms that are answered at the same time. */
 const concurrency = 16
@@ -21,7 +22,7 @@ const concurrency = 16
  * The handler: settles the inbox, in order within a room, rooms side by side. A row is settled in the transaction that puts
  * its replies into the outbox, so a crash leaves it either open or answered, never half.
  */
-export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>) {
+export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>, receipts: Receipts) {
   const store = yield* Store
 
   /** By its key, the row of each room whose attempt is counted: the one in hand, or the next, counted by the transaction that settled the last. */
@@ -68,7 +69,9 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
     else begun.set(room, next.key)
     suspects.delete(room)
     yield* logSettled(row, settlement)
-    if (settlement.replies.length > 0) yield* outbox.wake(room)
+    yield* receipts.settled(row, settlement)
+    // A command may have put something there by itself.
+    if (settlement._tag === "Answered" || settlement.replies.length > 0) yield* outbox.wake(room)
     return next === undefined ? "idle" as const : "more" as const
   })
 

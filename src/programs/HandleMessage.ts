@@ -21,6 +21,7 @@ import { runCommand } from "./Commands.ts"
 import { diagnose, diagnoseUnregistered, toldStranger } from "./Diagnose.ts"
 import { policyContext } from "./Gate.ts"
 import { resolveOpenChat } from "./Resolve.ts"
+import { showTyping } from "./Typing.ts"
 
 /**
  * What becomes of one message: event -> policy gate -> resolve (one repair, one retry) -> dispatch -> replies.
@@ -104,7 +105,7 @@ const respond = Effect.fnUntraced(function*(chat: Chat, message: IncomingMessage
   // Kept before anything is said: whoever looks after a crash sees that the chat was used.
   if (chat.fresh) yield* (yield* ChatManager).used(chat.id)
   let bytes = 0
-  return yield* responder.respond(chat, message).pipe(
+  const replies = responder.respond(chat, message).pipe(
     Stream.mapError((cause) => new ResponderFailed({ chat: chat.id, cause })),
     Stream.take(mostReplies),
     Stream.tap((reply) => {
@@ -113,4 +114,5 @@ const respond = Effect.fnUntraced(function*(chat: Chat, message: IncomingMessage
     }),
     Stream.runCollect
   )
+  return yield* showTyping(message.roomId, replies)
 })

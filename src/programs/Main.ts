@@ -1,8 +1,10 @@
 import * as Effect from "effect/Effect"
 import { Health } from "../layers/Health.ts"
+import { makeGovernor } from "../layers/Lanes.ts"
 import { MatrixSession } from "../layers/MatrixClient.ts"
 import { openOutbox } from "./Deliver.ts"
 import { openInbox } from "./HandleInbox.ts"
+import { openReceipts } from "./Receipts.ts"
 import { logReport } from "./Reconcile.ts"
 import { answerPeople, initialSync } from "./SyncLoop.ts"
 import { reconcileAndTell } from "./TellAdmins.ts"
@@ -20,8 +22,9 @@ export const main = Effect.gen(function*() {
   yield* Effect.logInfo("matrix_authenticated").pipe(Effect.annotateLogs({ user: self.userId, device: self.deviceId }))
 
   // The handlers are there from the first sync answer on, but they wait until the chats are back.
-  const outbox = yield* openOutbox
-  const inbox = yield* openInbox(outbox)
+  const governor = yield* makeGovernor
+  const outbox = yield* openOutbox(governor)
+  const inbox = yield* openInbox(outbox, yield* openReceipts(governor))
 
   // From here to the loop the client is held: no second request goes out before reconciliation has ended.
   yield* initialSync
