@@ -36,11 +36,17 @@ export interface Arrivals {
   /** Our own messages, come back. */
   readonly echoes: ReadonlyArray<Echo>
   /** New words for messages that may still wait (`m.replace`). */
-  readonly edits: ReadonlyArray<
-    { readonly target: EventId; readonly sender: UserId; readonly content: RawEvent["content"] }
-  >
+  readonly edits: ReadonlyArray<{
+    readonly edit: EventId
+    readonly target: EventId
+    readonly roomId: RoomId
+    readonly sender: UserId
+    readonly content: RawEvent["content"]
+  }>
   /** Messages that were taken back. */
-  readonly redactions: ReadonlyArray<{ readonly target: EventId }>
+  readonly redactions: ReadonlyArray<
+    { readonly redaction: EventId; readonly roomId: RoomId; readonly target: EventId }
+  >
   /** Messages that the room shows a whole answer of ours to. */
   readonly answered: ReadonlyArray<EventId>
 }
@@ -75,7 +81,7 @@ export const arrivalsOf = (options: {
   const sort = (event: RawEvent, roomId: RoomId, mustBeEncrypted: boolean) => {
     if (event.type === "m.room.redaction") {
       const target = readEventId(event.content["redacts"] ?? event.redacts)
-      if (Option.isSome(target)) redactions.push({ target: target.value })
+      if (Option.isSome(target)) redactions.push({ redaction: event.event_id, roomId, target: target.value })
     } else if (event.sender === self) {
       const answer = answerIn(event)
       const transactionId = Option.getOrElse(
@@ -90,7 +96,7 @@ export const arrivalsOf = (options: {
       const edit = readEdit(event.content)
       if (Option.isSome(edit)) {
         const { "m.new_content": content, "m.relates_to": { event_id: target } } = edit.value
-        edits.push({ target, sender: event.sender, content })
+        edits.push({ edit: event.event_id, target, roomId, sender: event.sender, content })
       }
     }
   }

@@ -6,7 +6,8 @@ import { codeSpan } from "./CodeSpan.ts"
 const values = {
   backlog: Schema.Literals(["answer", "newest", "skip"]),
   mention: Schema.Literals(["always", "group", "never"]),
-  members: Schema.Literals(["owner", "allowed", "room"])
+  members: Schema.Literals(["owner", "allowed", "room"]),
+  redactions: Schema.Literals(["keep", "follow"])
 }
 
 export type SettingName = keyof typeof values
@@ -17,7 +18,8 @@ export type ChatRules = { readonly [N in SettingName]: (typeof values)[N]["Type"
 const Understood = Schema.Struct({
   backlog: Schema.optionalKey(values.backlog),
   mention: Schema.optionalKey(values.mention),
-  members: Schema.optionalKey(values.members)
+  members: Schema.optionalKey(values.members),
+  redactions: Schema.optionalKey(values.redactions)
 })
 
 /** What the owner of a chat has set in it. A setting that is absent has its default, also when that changes later. */
@@ -37,7 +39,8 @@ export const noSettings: ChatSettings = { kept: {} }
 export const rulesOf = (settings: ChatSettings, backlog: Backlog): ChatRules => ({
   backlog: settings.backlog ?? backlog,
   mention: settings.mention ?? "group",
-  members: settings.members ?? "allowed"
+  members: settings.members ?? "allowed",
+  redactions: settings.redactions ?? "keep"
 })
 
 /** Every setting, as people are told of it: what a value means is a sentence of the bot about this chat. */
@@ -66,6 +69,13 @@ export const settingsTable: {
       owner: "I answer nobody but the owner of this chat",
       allowed: "I answer everybody whom my operator allows to talk to me",
       room: "I answer everybody in this room"
+    }
+  },
+  redactions: {
+    about: "what becomes of my answer when its question is removed",
+    values: {
+      keep: "my answers stay when a question is removed",
+      follow: "I remove my answer when its question is removed"
     }
   }
 }

@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import type { FailureReason } from "./Errors.ts"
 import { type EventId, TransactionId } from "./Ids.ts"
+import type { OutgoingMessage } from "./Message.ts"
 
 /** What to do with a message that the homeserver did not take. Times are in milliseconds. */
 export type NextStep =
@@ -40,6 +41,18 @@ export const afterFailure = (reason: FailureReason, failures: number): NextStep 
       return { _tag: "Dead", reason: "too_large" }
     case "Rejected":
       return { _tag: "Dead", reason: `rejected: ${reason.errcode}` }
+  }
+}
+
+/** The message with its relation to `event` (Client-Server API, "Forming relationships between events"). */
+export const pointedAt = (message: OutgoingMessage, event: EventId): OutgoingMessage => {
+  const relation = message.content["m.relates_to"]
+  return {
+    ...message,
+    content: {
+      ...message.content,
+      "m.relates_to": { ...(typeof relation === "object" ? relation : {}), event_id: event }
+    }
   }
 }
 

@@ -28,7 +28,7 @@ export interface IncomingMessage {
   readonly replyTo: EventId | undefined
   /** The root of the thread that this message stands in. */
   readonly threadRoot: EventId | undefined
-  /** The event that this message edits (`m.replace`). */
+  /** The event that this message edits (`m.replace`): then body and mentions are the new ones. */
   readonly replaces: EventId | undefined
   readonly provenance: Provenance
 }
@@ -42,12 +42,20 @@ export interface OutgoingMessage {
   readonly content: Readonly<Record<string, unknown>>
   /** The file that the content tells of. It is uploaded before the message is sent, and the content then says where it is. */
   readonly file?: OutgoingFile
+  /**
+   * What is edited, redacted or reacted to: a message of ours, which may wait to be sent itself. Its event id is put into the content when
+   * it is known.
+   */
+  readonly target?: TransactionId
 }
 
 export interface OutgoingFile {
   readonly bytes: Uint8Array
   readonly mimetype: string
 }
+
+/** The `type` of what takes a message of ours back: it is sent to an endpoint of its own (Client-Server API, "Redactions"). */
+export const redactionType = "m.room.redaction"
 
 /** One reply of a responder or a command. */
 export type Reply = TextReply | FileReply

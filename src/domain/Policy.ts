@@ -6,6 +6,7 @@ import type { ChatRules } from "./ChatSettings.ts"
 import { parseCommand } from "./Command.ts"
 import { EventId, type RoomId, type ServerName, serverOf, UserId } from "./Ids.ts"
 import type { IncomingMessage, Provenance } from "./Message.ts"
+import { relationOf } from "./Relation.ts"
 import type { RawEvent } from "./SyncBatch.ts"
 
 /** Why an event was not answered. Stored with the event, so that one can ask. */
@@ -15,6 +16,7 @@ export const IgnoreReason = Schema.Literals([
   "not_the_owner",
   "notice",
   "edit",
+  "edited_too_often",
   "not_addressed",
   "malformed",
   "redacted",
@@ -41,6 +43,12 @@ const maximumMentions = 1000
 
 const textual = new Set(["m.text", "m.emote", "m.notice"])
 
+/** An edit has its words in `m.new_content`; what stands beside that is for clients that know no edits (Client-Server API, "Event replacements"). */
+export const wordsOf = (content: RawEvent["content"]): RawEvent["content"] => {
+  const words = content["m.new_content"]
+  return relationOf(content).replaces !== undefined && isRecord(words) ? words : content
+}
+
 /**
  * Reads an event as a message. Its content is whatever the sender's client put there, so each part is decoded by itself: a
  * relation that makes no sense is no relation, a message without a body is `malformed` (as one that was redacted is), and so is an
@@ -54,14 +62,15 @@ export const readMessage = (
   if (event.type === "m.room.encrypted") return Result.fail("encrypted")
   if (event.type !== "m.room.message") return Result.fail("not_a_text_message")
   if (event.unsigned?.["redacted_because"] !== undefined) return Result.fail("redacted")
-  const { body, msgtype } = event.content
+  const words = wordsOf(event.content)
+  const { body, msgtype } = words
   if (event.state_key !== undefined || typeof msgtype !== "string") return Result.fail("malformed")
   const carries = isAttachmentType(msgtype)
   if (!textual.has(msgtype) && !carries) return Result.fail("not_a_text_message")
   if (typeof body !== "string" || body.length > maximumBodyLength) return Result.fail("malformed")
-  const attachment = carries ? readAttachment(event.content, body) : undefined
+  const attachment = carries ? readAttachment(words, body) : undefined
   if (carries && attachment === undefined) return Result.fail("malformed")
-  const said = carries ? captionOf(event.content, body) : body
+  const said = carries ? captionOf(words, body) : body
 
   const relation = recordIn(event.content, "m.relates_to")
   const target = eventIdIn(relation, "event_id")
@@ -75,7 +84,7 @@ export const readMessage = (
     msgtype,
     body: inReplyTo === undefined ? said : withoutReplyFallback(said),
     attachment,
-    mentions: mentionsIn(event.content),
+    mentions: mentionsIn(words),
     // In a thread every message replies to the one before it, for clients without threads: that is no reply to anybody.
     replyTo: inThread && relation["is_falling_back"] === true ? undefined : inReplyTo,
     threadRoot: inThread ? target : undefined,

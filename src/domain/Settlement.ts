@@ -4,7 +4,12 @@ import type { IgnoreReason } from "./Policy.ts"
 
 /** What became of an event in the inbox. Every event is settled exactly once, together with what is to be sent. */
 export type Settlement =
-  | { readonly _tag: "Answered"; readonly replies: ReadonlyArray<OutgoingMessage> }
+  | {
+    readonly _tag: "Answered"
+    readonly replies: ReadonlyArray<OutgoingMessage>
+    /** It was a command: its answer follows no edit. */
+    readonly isCommand: boolean
+  }
   | {
     readonly _tag: "Ignored"
     readonly reason: IgnoreReason
@@ -20,7 +25,11 @@ export type Settlement =
     readonly replies: ReadonlyArray<OutgoingMessage>
   }
 
-export const answered = (replies: ReadonlyArray<OutgoingMessage>): Settlement => ({ _tag: "Answered", replies })
+export const answered = (replies: ReadonlyArray<OutgoingMessage>, isCommand = false): Settlement => ({
+  _tag: "Answered",
+  replies,
+  isCommand
+})
 export const ignored = (reason: IgnoreReason, replies: ReadonlyArray<OutgoingMessage> = []): Settlement => ({
   _tag: "Ignored",
   reason,

@@ -58,7 +58,7 @@ const textBytes = (text: string): number => jsonBytes(text) - 2
 const cutNotice = "\n… (cut: too long for one message)"
 
 /** Cuts to so many bytes of JSON, never inside a character, and says that it did. */
-const cutToBytes = (text: string, bytes: number): string => {
+export const cutToBytes = (text: string, bytes: number): string => {
   if (textBytes(text) <= bytes) return text
   let room = bytes - textBytes(cutNotice)
   let end = 0
@@ -70,16 +70,24 @@ const cutToBytes = (text: string, bytes: number): string => {
   return text.slice(0, end) + cutNotice
 }
 
-/** The `m.room.message` content of a text. `around` is what else stands in it, such as relations: it takes room too. */
-export const contentOf = Effect.fnUntraced(function*(reply: TextReply, around: Readonly<Record<string, unknown>> = {}) {
+/**
+ * The `m.room.message` content of a text. `around` is what else stands in it, such as relations: it takes room too. So does what stands
+ * beside it, which is `taken` bytes.
+ */
+export const contentOf = Effect.fnUntraced(function*(
+  reply: TextReply,
+  around: Readonly<Record<string, unknown>> = {},
+  taken = 0
+) {
+  const largest = largestContent - taken
   const empty = { msgtype: reply.kind === "notice" ? "m.notice" : "m.text", body: "", ...around }
   // Half a surrogate pair has no UTF-8: a homeserver refuses it, or fails on it again and again.
-  const body = cutToBytes(reply.markdown.toWellFormed(), largestContent - jsonBytes(empty))
+  const body = cutToBytes(reply.markdown.toWellFormed(), largest - jsonBytes(empty))
   const html = yield* toMatrixHtml(body)
   const plain = { ...empty, body }
   if (html === undefined) return plain
   const rendered = { ...plain, format: "org.matrix.custom.html", formatted_body: html }
-  return jsonBytes(rendered) <= largestContent ? rendered : plain
+  return jsonBytes(rendered) <= largest ? rendered : plain
 })
 
 /** What is no type is just bytes: a client then offers to save it. */
@@ -110,15 +118,23 @@ const relationTo = (question: EventId, threadRoot: EventId | undefined, part: Pa
     : { rel_type: "m.thread", event_id: threadRoot, is_falling_back: false, ...inReplyTo }
 }
 
+/** What an answer has to know of its question. Where that is an edit, the answer stands with the message that is edited. */
+export type Question =
+  & Pick<IncomingMessage, "eventId" | "roomId" | "sender" | "threadRoot">
+  & Partial<Pick<IncomingMessage, "replaces">>
+
 /** Replies to a message as they go into the outbox: content, relation and transaction id are fixed here. */
 export const answersTo = (
-  message: Pick<IncomingMessage, "eventId" | "roomId" | "sender" | "threadRoot">,
+  message: Question,
   replies: ReadonlyArray<Reply>
 ): Effect.Effect<ReadonlyArray<OutgoingMessage>> =>
   Effect.forEach(replies, (reply, part) => {
     const around = {
       "m.mentions": { user_ids: [message.sender] satisfies ReadonlyArray<UserId> },
-      "m.relates_to": relationTo(message.eventId, message.threadRoot, { number: part + 1, of: replies.length })
+      "m.relates_to": relationTo(message.replaces ?? message.eventId, message.threadRoot, {
+        number: part + 1,
+        of: replies.length
+      })
     }
     return Effect.map(
       reply.kind === "file" ? fileContentOf(reply, around) : contentOf(reply, around),

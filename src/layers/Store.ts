@@ -5,6 +5,7 @@ import type * as Redacted from "effect/Redacted"
 import type { Echo } from "../domain/Arrival.ts"
 import type { Upload } from "../domain/Attachment.ts"
 import type { Chat } from "../domain/Chat.ts"
+import type { EditedMessage } from "../domain/Edit.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type {
   ChatId,
@@ -61,6 +62,8 @@ export interface OutboxRow {
   readonly message: OutgoingMessage
   /** Where its file is by now, if it has one. The bytes are not read with it: see `file`. */
   readonly upload?: Upload
+  /** The event of the message's `target`, once that was sent. */
+  readonly targetEvent?: EventId
 }
 
 /** What a sync answer brought, as far as the store keeps it. */
@@ -68,12 +71,15 @@ export interface Ingested {
   readonly rows: ReadonlyArray<InboxRow>
   /** Events that are settled on arrival: ignored, with the reason. */
   readonly ignored: ReadonlyArray<{ readonly row: InboxRow; readonly reason: string }>
-  /** A message of that sender that still waits gets this content and keeps its event id. Any other stays as it is. */
-  readonly edits: ReadonlyArray<
-    { readonly target: EventId; readonly sender: UserId; readonly content: RawEvent["content"] }
+  /**
+   * A message of that sender and room that nobody has begun to handle gets this content and keeps its event id, and the row of the edit is
+   * ignored: `edit`. Any other stays as it is.
+   */
+  readonly edits: ReadonlyArray<NewWords & { readonly edit: EventId }>
+  /** A message that still waits is ignored: `redacted`. With `follow` what was said to one is taken back. */
+  readonly redactions: ReadonlyArray<
+    { readonly redaction: EventId; readonly roomId: RoomId; readonly target: EventId; readonly follow: boolean }
   >
-  /** A message that still waits is ignored: `redacted`. */
-  readonly redactions: ReadonlyArray<{ readonly target: EventId }>
   /** Messages to which the room holds an answer of the bot: one that still waits is answered, `answered_before`. */
   readonly answered: ReadonlyArray<EventId>
   /** Our own messages, come back: they settle rows of the outbox. A part of an answer that is to be given anew counts as sent, too. */
@@ -83,6 +89,14 @@ export interface Ingested {
   /** Rooms that are encrypted from now on, for good. */
   readonly encrypted: ReadonlyArray<RoomId>
   readonly cursor: SyncToken
+}
+
+/** What a message says from now on. */
+export interface NewWords {
+  readonly target: EventId
+  readonly roomId: RoomId
+  readonly sender: UserId
+  readonly content: RawEvent["content"]
 }
 
 /** A stretch of a room's timeline that was never taken in. */
@@ -263,6 +277,10 @@ export class Store extends Context.Service<Store, {
     /** Of the newest encrypted messages that came while the bot ran and waited for nothing else, oldest first: whether each was read. */
     decryptions(limit: number): Stored<ReadonlyArray<boolean>>
     find(key: string): Stored<InboxRecord | undefined>
+    /** The message that `edit`, the key of an edit, names as `target`; undefined when it is not known. */
+    edited(edit: string, target: EventId): Stored<EditedMessage | undefined>
+    /** Gives a message that was set aside other words, which can be read: it is pending like any other. False when there is no such one. */
+    reword(words: NewWords): Stored<boolean>
     findByCode(code: ReferenceCode): Stored<InboxRecord | undefined>
     /** The newest first. */
     records(filter: {

@@ -1,8 +1,9 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import { afterFailure } from "../domain/Delivery.ts"
+import { afterFailure, pointedAt } from "../domain/Delivery.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
+import { redactionType } from "../domain/Message.ts"
 import { type Governor, type LaneStep, makeLanes } from "../layers/Lanes.ts"
 import { MatrixMessages } from "../layers/MatrixClient.ts"
 import { type OutboxRow, Store } from "../layers/Store.ts"
@@ -39,13 +40,27 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
     })
   }
 
+  const attempt = (row: OutboxRow) => {
+    const { message, targetEvent } = row
+    if (targetEvent === undefined) return send(row)
+    const { roomId: room, transactionId: transaction, type } = message
+    return type === redactionType
+      ? messages.redact({ room, event: targetEvent, transaction })
+      : messages.send(pointedAt(message, targetEvent))
+  }
+
   const deliverNext = Effect.fn("deliverNext")(function*(room: RoomId): Effect.fn.Return<LaneStep, StoreUnavailable> {
     const pause = yield* governor.remaining
     if (pause > 0) return { waitMillis: pause }
     const row = yield* store.outbox.next(room)
     if (row === undefined) return "idle"
 
-    return yield* send(row).pipe(
+    if (row.message.target !== undefined && row.targetEvent === undefined) {
+      // What it was to change was given up.
+      yield* store.outbox.dead(row.message.transactionId, "target_not_sent")
+      return "more"
+    }
+    return yield* attempt(row).pipe(
       Effect.flatMap((event) => {
         failures.delete(room)
         return Effect.as(store.outbox.sent(row.message.transactionId, event), "more" as const)

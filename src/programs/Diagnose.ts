@@ -10,14 +10,14 @@ import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { DiagnosticLimit } from "../layers/DiagnosticLimit.ts"
 import { MatrixRooms } from "../layers/MatrixClient.ts"
-import { answersTo } from "../layers/Rendering.ts"
+import { answersTo, type Question } from "../layers/Rendering.ts"
 
 /**
  * Settles a message as failed: a warning for the operator and a reply for the person, with the same reference code.
  * `detail` is what the operator needs to find the cause; the person is not shown it.
  */
 export const diagnose = Effect.fn("diagnose")(function*(
-  message: Pick<IncomingMessage, "eventId" | "roomId" | "sender" | "threadRoot"> & { readonly body?: string },
+  message: Question & { readonly body?: string },
   problem: Problem,
   detail: string,
   annotations: Readonly<Record<string, unknown>> = {}

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import { afterFailure } from "../domain/Delivery.ts"
 import { maximumAttempts, referenceCodeOf, suspectAttempts } from "../domain/Diagnostic.ts"
 import { EventId, type RoomId } from "../domain/Ids.ts"
+import { relationOf } from "../domain/Relation.ts"
 import { ignored, type Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { type Lanes, makeLanes } from "../layers/Lanes.ts"
@@ -98,7 +99,7 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
 const settlementOf = Effect.fnUntraced(function*(row: PendingRow, event: RawEvent | undefined) {
   if (row.kind === "invite") return yield* settleInvite(row)
   if (event === undefined) return ignored("malformed")
-  return row.attempts > maximumAttempts ? yield* giveUp(row) : yield* handleMessage(row, event)
+  return row.attempts > maximumAttempts ? yield* giveUp(row, event) : yield* handleMessage(row, event)
 })
 
 const refuseForged = (row: PendingRow) =>
@@ -136,9 +137,9 @@ const inviteFailed = Effect.fnUntraced(function*(row: PendingRow, problem: strin
 })
 
 /** Handling was begun so often and never ended: the message itself may be what kills the process. */
-const giveUp = (row: PendingRow) =>
+const giveUp = (row: PendingRow, { content }: RawEvent) =>
   diagnose(
-    { eventId: EventId.make(row.key), roomId: row.roomId, sender: row.sender, threadRoot: undefined },
+    { eventId: EventId.make(row.key), roomId: row.roomId, sender: row.sender, ...relationOf(content) },
     { _tag: "TriedTooOften", attempts: maximumAttempts },
     `handling was begun ${row.attempts - 1} times and never ended`
   )

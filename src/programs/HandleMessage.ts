@@ -6,17 +6,19 @@ import * as Stream from "effect/Stream"
 import { largestFiles, sizeText } from "../domain/Attachment.ts"
 import type { Chat } from "../domain/Chat.ts"
 import { parseCommand } from "../domain/Command.ts"
+import { type EditedMessage, refusalOfEdit } from "../domain/Edit.ts"
 import { FilesTooLarge, ResponderFailed, StoreUnavailable } from "../domain/Errors.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
-import { decidePolicy, readMessage } from "../domain/Policy.ts"
+import { decidePolicy, readMessage, wordsOf } from "../domain/Policy.ts"
 import { answered, ignored } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { MatrixRooms } from "../layers/MatrixClient.ts"
 import { answersTo } from "../layers/Rendering.ts"
+import { answersToEdit } from "../layers/Rendering/Edits.ts"
 import { Responder } from "../layers/Responder.ts"
-import type { PendingRow } from "../layers/Store.ts"
+import { type PendingRow, Store } from "../layers/Store.ts"
 import { runCommand } from "./Commands.ts"
 import { diagnose, diagnoseUnregistered, toldStranger } from "./Diagnose.ts"
 import { policyContext } from "./Gate.ts"
@@ -32,10 +34,12 @@ import { showTyping } from "./Typing.ts"
 export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRow, event: RawEvent) {
   const reading = readMessage(event, row.roomId, row.provenance)
   if (Result.isFailure(reading)) return ignored(reading.failure)
-  const message = reading.success
-
   const { handlerTimeout } = yield* AppConfig
-  return yield* settled(message).pipe(
+  const edited = yield* editedBy(reading.success, event)
+  if (typeof edited === "string") return ignored(edited)
+  const message = edited === undefined ? reading.success : { ...reading.success, threadRoot: edited.threadRoot }
+
+  return yield* settled(message, edited).pipe(
     Effect.timeoutOrElse({
       duration: handlerTimeout,
       orElse: () =>
@@ -58,18 +62,38 @@ export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRo
   )
 })
 
-/** Gate, resolve, dispatch, replies. */
-const settled = Effect.fnUntraced(function*(message: IncomingMessage) {
+/** Gate, resolve, dispatch, replies. An edit of what was answered is said to the bot, as that was. */
+const settled = Effect.fnUntraced(function*(message: IncomingMessage, edited: EditedMessage | undefined) {
   const room = yield* (yield* MatrixRooms).view(message.roomId)
   const context = yield* policyContext(message, room)
-  const decision = decidePolicy(message, context)
+  const decision = edited === undefined
+    ? decidePolicy(message, context)
+    : decidePolicy({ ...message, replaces: undefined }, { ...context, repliesToSelf: true })
   if (decision._tag === "Ignore") {
     return ignored(
       decision.reason,
       decision.reason === "sender_not_allowed" ? yield* toldStranger(message, context) : []
     )
   }
-  return answered(yield* answersTo(message, yield* dispatch(message)))
+  const isCommand = parseCommand(context.commandPrefix, message.body)._tag !== "NotACommand"
+  const replies = yield* dispatch(message)
+  return edited === undefined
+    ? answered(yield* answersTo(message, replies), isCommand)
+    : answered(yield* answersToEdit(message, edited.parts, replies))
+})
+
+/** The message that an edit changes, with its answer, or why nothing follows the edit; undefined for what is no edit. */
+const editedBy = Effect.fnUntraced(function*(message: IncomingMessage, { content }: RawEvent) {
+  const { replaces: target, roomId, sender } = message
+  if (target === undefined) return undefined
+  const words = wordsOf(content)
+  // It says what is to be shown without edits, and not what is new.
+  if (words === content) return "malformed"
+  const { inbox } = yield* Store
+  const question = yield* inbox.edited(message.eventId, target)
+  // What waits for its key has other words now, which can be read.
+  if (question?.state === "pending") yield* inbox.reword({ target, roomId, sender, content: words })
+  return refusalOfEdit(message, question, (yield* AppConfig).commandPrefix) ?? question
 })
 
 export const storeFailureIn = (cause: Cause.Cause<unknown>): StoreUnavailable | undefined =>

@@ -1,5 +1,11 @@
 import * as Effect from "effect/Effect"
-import { answersWithoutTransaction, arrivalsOf, type Arrived, skippedBacklog } from "../domain/Arrival.ts"
+import {
+  answersWithoutTransaction,
+  type Arrivals,
+  arrivalsOf,
+  type Arrived,
+  skippedBacklog
+} from "../domain/Arrival.ts"
 import { noSettings, rulesOf } from "../domain/ChatSettings.ts"
 import type { EventId, RoomId } from "../domain/Ids.ts"
 import type { SyncBatch } from "../domain/SyncBatch.ts"
@@ -55,6 +61,8 @@ export const ingest = Effect.fn("ingest")(function*(
     })),
     ...messages.filter(({ event }) => !skipped.has(event.event_id))
   ]
+  const inClear = new Set(arrivals.inClear.map(({ event }) => event.event_id))
+  const redactions = yield* followed(arrivals.redactions)
   const keep = store.inbox.ingest({
     rows,
     ignored: [
@@ -62,8 +70,9 @@ export const ingest = Effect.fn("ingest")(function*(
       ...arrivals.inClear.map((arrived) => ({ row: messageRow(arrived), reason: "not_encrypted" }))
     ],
     echoes: arrivals.echoes,
-    edits: arrivals.edits,
-    redactions: arrivals.redactions,
+    // In clear in an encrypted room anybody's server may have written them.
+    edits: arrivals.edits.filter(({ edit }) => !inClear.has(edit)),
+    redactions,
     answered: arrivals.answered,
     gaps: leftOut,
     encrypted: batch.encrypted,
@@ -88,7 +97,22 @@ export const ingest = Effect.fn("ingest")(function*(
     const changed = new Set([...batch.departures.map(({ roomId }) => roomId), ...batch.reshaped])
     yield* Effect.forEach(changed, reconcileChange, { discard: true })
   }
-  return new Set(rows.map(({ roomId }) => roomId))
+  return {
+    heard: new Set(rows.map(({ roomId }) => roomId)),
+    /** Rooms where something is to be said now that nobody waits for. */
+    owed: new Set(redactions.flatMap(({ follow, roomId }) => follow ? [roomId] : []))
+  }
+})
+
+/** Whether the chats of their rooms want the answer to be taken back with the question. */
+const followed = Effect.fnUntraced(function*(redactions: Arrivals["redactions"]) {
+  if (redactions.length === 0) return []
+  const { backlog } = yield* AppConfig
+  const chats = yield* (yield* Store).chats.byRooms([...new Set(redactions.map(({ roomId }) => roomId))])
+  return redactions.map((redaction) => ({
+    ...redaction,
+    follow: rulesOf(chats.get(redaction.roomId)?.settings ?? noSettings, backlog).redactions === "follow"
+  }))
 })
 
 const messageRow = ({ event, provenance, roomId }: Arrived) => ({

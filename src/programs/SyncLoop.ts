@@ -101,11 +101,12 @@ const takeIn = Effect.fn("takeIn")(function*(
   lanes: RoomLanes,
   options: { readonly afterAbsence: boolean }
 ) {
-  const rooms = yield* ingest(batch, options)
+  const { heard, owed } = yield* ingest(batch, options)
   yield* (yield* Health).set({ lastSyncAt: yield* Clock.currentTimeMillis })
   // Only now: the echoes in the initial answer have settled what was sent before a crash.
   if (batch.initial) yield* openLanes(lanes)
-  yield* Effect.forEach(rooms, lanes.inbox.wake, { discard: true })
+  yield* Effect.forEach(heard, lanes.inbox.wake, { discard: true })
+  yield* Effect.forEach(owed, lanes.outbox.wake, { discard: true })
   if (batch.initial || batch.reshaped.length > 0) yield* Effect.forkScoped(writeOpenMarkersOrWarn)
   if (batch.departures.length > 0) yield* Effect.forkScoped(forgetDirect(batch))
   if (batch.initial) yield* Effect.forkScoped(finishRoomsOrWarn)

@@ -88,7 +88,8 @@ const reasons: Readonly<Record<string, string>> = {
   sender_not_allowed: "neither its sender nor its sender's server is allowed (allowed_users, allowed_servers)",
   not_the_owner: "the owner of the chat has set that nobody else is answered (!set members)",
   notice: "it is a notice, which bots do not answer",
-  edit: "it is an edit of another message",
+  edit: "it is an edit of another message, whose answer does not follow it",
+  edited_too_often: "its message was edited so often that its answer follows no more edits",
   not_addressed:
     "it was not said to the bot: in a room of several it needs a mention, a reply to the bot, or a command",
   malformed: "its content makes no sense",
@@ -118,7 +119,7 @@ const answerIn = ({ attempts, eventId, reason, state, transactionId }: OutboxRec
     case "dead":
       return `${answer} could not be delivered: ${reason}. "homing outbox retry ${transactionId}" tries again.`
     case "dropped":
-      return `${answer} was dropped by the operator.`
+      return `${answer} was ${reason ?? "dropped"}.`
   }
 }
 

@@ -138,7 +138,9 @@ describe("what changes messages that may still wait", () => {
       event("$4", alice, edit({ rel_type: "m.thread", event_id: "$1" })),
       event("$5", alice, edit({ rel_type: "m.replace", event_id: 7 }))
     ]))
-    assert.deepStrictEqual(edits, [{ target: EventId.make("$1"), sender: alice, content: newContent }])
+    assert.deepStrictEqual(edits, [
+      { edit: EventId.make("$2"), target: EventId.make("$1"), roomId: room, sender: alice, content: newContent }
+    ])
     assert.deepStrictEqual(messages.map((_) => String(_.event.event_id)), ["$2", "$4", "$5"])
   })
 

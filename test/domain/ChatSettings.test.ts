@@ -38,8 +38,18 @@ describe("settings as they are written", () => {
   it("are read, and what is absent has its default", () => {
     const settings = readSettings({ backlog: "skip", members: "room" })
     assert.deepStrictEqual(settings, { backlog: "skip", members: "room", kept: {} })
-    assert.deepStrictEqual(rulesOf(settings, "newest"), { backlog: "skip", mention: "group", members: "room" })
-    assert.deepStrictEqual(rulesOf(noSettings, "newest"), { backlog: "newest", mention: "group", members: "allowed" })
+    assert.deepStrictEqual(rulesOf(settings, "newest"), {
+      backlog: "skip",
+      mention: "group",
+      members: "room",
+      redactions: "keep"
+    })
+    assert.deepStrictEqual(rulesOf(noSettings, "newest"), {
+      backlog: "newest",
+      mention: "group",
+      members: "allowed",
+      redactions: "keep"
+    })
   })
 
   it.each([undefined, null, [], "text", 7, true])("are none in %j", (content) => {
@@ -100,13 +110,14 @@ describe("setting", () => {
 describe("settings as they are shown", () => {
   it("have each its value, its default, its meaning, and what else it can be", () => {
     const settings = readSettings({ backlog: "skip" })
-    const [backlog, mention, members, ...rest] = settingsText(settings, "newest").split("\n")
+    const [backlog, mention, members, redactions, ...rest] = settingsText(settings, "newest").split("\n")
     assert.strictEqual(
       backlog,
       "- `backlog` is `skip` (default `newest`): I answer no messages that came while I was away. It can also be `answer` or `newest`."
     )
     assert.include(mention, "`group` (the default)")
     assert.include(members, "`allowed` (the default)")
+    assert.include(redactions, "`keep` (the default)")
     assert.deepStrictEqual(rest, [])
   })
 
@@ -118,6 +129,6 @@ describe("settings as they are shown", () => {
     const meanings = settingNames.flatMap((name) =>
       valuesOf(name).map((value) => meaningOf(name, rulesOf(withSetting(noSettings, name, value), "answer")))
     )
-    assert.lengthOf(new Set(meanings), 9)
+    assert.lengthOf(new Set(meanings), 11)
   })
 })

@@ -85,13 +85,13 @@ describe("parseCommand", () => {
   })
 
   it.each([
-    ["!set", "Which setting? There are backlog, mention and members."],
+    ["!set", "Which setting? There are backlog, mention, members and redactions."],
     [
       "!set backlgo skip",
-      `There is no setting "backlgo". Did you mean backlog? There are backlog, mention and members.`
+      `There is no setting "backlgo". Did you mean backlog? There are backlog, mention, members and redactions.`
     ],
-    ["!set colour blue", `There is no setting "colour". There are backlog, mention and members.`],
-    ["!set constructor x", `There is no setting "constructor". There are backlog, mention and members.`],
+    ["!set colour blue", `There is no setting "colour". There are backlog, mention, members and redactions.`],
+    ["!set constructor x", `There is no setting "constructor". There are backlog, mention, members and redactions.`],
     ["!set backlog", "The value is missing: backlog can be answer, newest, skip or default."],
     ["!set backlog skpi", `backlog cannot be "skpi". Did you mean skip? It can be answer, newest, skip or default.`],
     ["!set backlog [x](y)", `backlog cannot be "xy". It can be answer, newest, skip or default.`],

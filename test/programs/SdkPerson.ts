@@ -135,6 +135,16 @@ export const sdkPersonAt = Effect.fn("sdkPersonAt")(function*(
           ...(mentions === undefined ? {} : { "m.mentions": { user_ids: [...mentions] } })
         })
       ).pipe(Effect.map(({ event_id }) => event_id)),
+    /** Says an own message in other words. */
+    edit: (room: string, target: string, body: string) =>
+      Effect.promise(() =>
+        client.sendEvent(room, sdk.EventType.RoomMessage, {
+          msgtype: sdk.MsgType.Text,
+          body: `* ${body}`,
+          "m.new_content": { msgtype: sdk.MsgType.Text, body },
+          "m.relates_to": { rel_type: sdk.RelationType.Replace, event_id: target }
+        })
+      ).pipe(Effect.map(({ event_id }) => event_id)),
     /** The event with this id in this client's timeline, once it is there and could be read. */
     reads: (room: string, id: string) =>
       until(() => timeline(room).find((event) => event.getId() === id && event.getType() === "m.room.message")),

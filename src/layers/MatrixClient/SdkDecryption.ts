@@ -81,7 +81,13 @@ export const layer = Layer.effect(
         // The SDK tells, and reads it all the same.
         if (about?.shieldReason === EventShieldReason.MISMATCHED_SENDER) return yield* new ForgedSender()
         yield* passOnVerification(client, event)
-        return { ...raw, type: event.getType(), content: event.getContent() }
+        const relation = raw.content["m.relates_to"]
+        // Where it stands is what is said of it in clear, as servers read it (Client-Server API, "Megolm").
+        return {
+          ...raw,
+          type: event.getType(),
+          content: { ...event.getContent(), ...(relation === undefined ? {} : { "m.relates_to": relation }) }
+        }
       }),
       nextReadable: Queue.take(readable)
     })

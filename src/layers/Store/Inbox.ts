@@ -5,9 +5,11 @@ import { ReferenceCode, RoomId, SyncToken, UserId } from "../../domain/Ids.ts"
 import type { Settlement } from "../../domain/Settlement.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
 import type { Gap, HeldRoom, InboxRecord, PendingRow, Store } from "../Store.ts"
+import { edited, isRedacted } from "./Answers.ts"
+import { aside, takenUp } from "./Aside.ts"
 import { allRows, type Database, decoderOf, firstRow } from "./Database.ts"
 import { makeDecryptions } from "./Decryptions.ts"
-import { makeIngest } from "./Ingest.ts"
+import { makeIngest, makeReword } from "./Ingest.ts"
 import { enqueue } from "./Outbox.ts"
 import type { Statements } from "./Sqlite.ts"
 
@@ -69,9 +71,6 @@ const Seq = Schema.Struct({ seq: Schema.Int })
 const decodeSeq = decoderOf(Schema.UndefinedOr(Seq))
 const Count = Schema.Struct({ state: State, rows: Schema.Int })
 
-/** What the column `aside` holds for a row that waits for its key, and for one that did. */
-const aside = 1
-const takenUp = 2
 const takeUp = `UPDATE inbox SET aside = ${takenUp} WHERE state = 'pending' AND aside = ${aside}`
 
 // --- the hot path
@@ -101,32 +100,52 @@ const toPending = (found: unknown): PendingRow | undefined => {
   }
 }
 
+const Settled = Schema.Struct({ seq: Schema.Int, replaces: Schema.NullOr(Schema.String) })
+const decodeSettled = decoderOf(Schema.UndefinedOr(Settled))
+
 const settle = (statements: Statements, key: string, settlement: Settlement, now: number): void => {
-  const { code, reason, replies, state } = columnsOf(settlement)
-  const settled = decodeSeq(statements.get(
-    `UPDATE inbox SET state = ?, reason = ?, code = coalesce(?, code), settled_at = ?, event = NULL
-      WHERE key = ? AND state = 'pending' RETURNING seq`,
+  const { code, command, reason, replies, state } = columnsOf(settlement)
+  const settled = decodeSettled(statements.get(
+    `UPDATE inbox SET state = ?, reason = ?, code = coalesce(?, code), command = ?, settled_at = ?, event = NULL
+      WHERE key = ? AND state = 'pending' RETURNING seq, replaces`,
     state,
     reason,
     code,
+    command,
     now,
     key
   ))
   // Settled before: its replies are in the outbox already, or were never to be sent.
-  if (settled !== undefined) enqueue(statements, settled.seq, replies)
+  if (settled === undefined) return
+  // An edit that was in hand while its message was taken back: so is its answer.
+  if (settled.replaces !== null && isRedacted(statements, settled.replaces)) return
+  enqueue(statements, settled.seq, replies)
 }
 
 const columnsOf = (settlement: Settlement) => {
   switch (settlement._tag) {
     case "Answered":
-      return { state: "answered", reason: null, code: null, replies: settlement.replies } as const
+      return {
+        state: "answered",
+        reason: null,
+        code: null,
+        command: settlement.isCommand ? 1 : 0,
+        replies: settlement.replies
+      } as const
     case "Ignored":
-      return { state: "ignored", reason: settlement.reason, code: null, replies: settlement.replies } as const
+      return {
+        state: "ignored",
+        reason: settlement.reason,
+        code: null,
+        command: 0,
+        replies: settlement.replies
+      } as const
     case "Failed":
       return {
         state: "failed",
         reason: settlement.problem,
         code: settlement.code,
+        command: 0,
         replies: settlement.replies
       } as const
   }
@@ -214,7 +233,7 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
           `UPDATE inbox SET aside = ${aside}, attempts = attempts - 1 WHERE key = ? AND state = 'pending' RETURNING seq`,
           key
         ))
-        if (row !== undefined) enqueue(statements, row.seq, replies)
+        if (row !== undefined) enqueue(statements, row.seq, replies, false)
       }),
 
     takeUp: (room) =>
@@ -230,6 +249,10 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
       const row = yield* firstRow(db, Record, sql`SELECT ${sql.literal(recordColumns)} FROM inbox WHERE key = ${key}`)
       return row && toRecord(row)
     }),
+
+    edited: (edit, target) => db.once("Store.inbox.edited", (statements) => edited(statements, edit, target)),
+
+    reword: makeReword(db),
 
     findByCode: Effect.fn("Store.inbox.findByCode")(function*(code) {
       const row = yield* firstRow(db, Record, sql`SELECT ${sql.literal(recordColumns)} FROM inbox WHERE code = ${code}`)

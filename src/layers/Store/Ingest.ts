@@ -5,8 +5,11 @@ import { createHash } from "node:crypto"
 import { type Echo, encryptedType } from "../../domain/Arrival.ts"
 import { referenceCodeOf } from "../../domain/Diagnostic.ts"
 import type { IgnoreReason } from "../../domain/Policy.ts"
+import { relationOf } from "../../domain/Relation.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
-import type { InboxRow, Ingested, Store } from "../Store.ts"
+import type { InboxRow, Ingested, NewWords, Store } from "../Store.ts"
+import { takeBack } from "./Answers.ts"
+import { aside, takenUp } from "./Aside.ts"
 import { type Database, decoderOf } from "./Database.ts"
 import { markSent } from "./Outbox.ts"
 import type { Statements } from "./Sqlite.ts"
@@ -15,8 +18,10 @@ const Event = Schema.Struct({ event: Schema.fromJsonString(RawEvent) })
 const decodeEvent = decoderOf(Schema.UndefinedOr(Event))
 
 const insertMessage = `
-  INSERT INTO inbox (key, kind, room_id, sender, event, seal, provenance, state, reason, code, attempts, received_at, settled_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+  INSERT INTO inbox
+    (key, kind, room_id, sender, event, seal, provenance, state, reason, code, attempts, received_at, settled_at, replaces,
+      thread_root)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)
   ON CONFLICT (key) DO NOTHING`
 
 /**
@@ -60,6 +65,7 @@ const insert = (statements: Statements, row: InboxRow, now: number, decided?: st
   const seal = sealOf(row)
   const reason = ignoredFor(statements, row, seal, decided)
   const pending = reason === undefined
+  const { replaces, threadRoot } = relationOf(row.event?.content ?? {})
   const inserted = statements.run(
     row.kind === "invite" ? insertInvite : insertMessage,
     row.key,
@@ -73,7 +79,9 @@ const insert = (statements: Statements, row: InboxRow, now: number, decided?: st
     reason ?? null,
     referenceCodeOf(row.key),
     now,
-    pending ? null : now
+    pending ? null : now,
+    replaces ?? null,
+    threadRoot ?? null
   )
   return inserted > 0 ? reason : undefined
 }
@@ -82,22 +90,40 @@ const insert = (statements: Statements, row: InboxRow, now: number, decided?: st
 const isFirstInClear = (statements: Statements, room: string): boolean =>
   statements.run("UPDATE encrypted_rooms SET heard_in_clear = 1 WHERE room_id = ? AND heard_in_clear = 0", room) > 0
 
-/** Its sender said it again in other words before anybody answered: the answer is to those. */
-const edit = (statements: Statements, { content, sender, target }: Ingested["edits"][number]): void => {
+/** Gives a row new words if it is one that `condition` holds for. */
+const reword = (
+  statements: Statements,
+  { content, roomId, sender, target }: NewWords,
+  condition: string
+): boolean => {
   const found = decodeEvent(statements.get(
-    "SELECT event FROM inbox WHERE key = ? AND sender = ? AND state = 'pending' AND event IS NOT NULL",
+    `SELECT event FROM inbox
+      WHERE key = ? AND room_id = ? AND sender = ? AND state = 'pending' AND event IS NOT NULL AND ${condition}`,
     target,
+    roomId,
     sender
   ))
-  if (found === undefined) return
+  if (found === undefined) return false
   // An edit cannot change where a message stands: its thread and what it replies to (Client-Server API, "Event replacements").
   const { "m.relates_to": relation } = found.event.content
   const edited = { ...content, ...(relation === undefined ? {} : { "m.relates_to": relation }) }
   statements.run(
     "UPDATE inbox SET event = ? WHERE key = ?",
-    JSON.stringify({ ...found.event, content: edited }),
+    JSON.stringify({ ...found.event, type: "m.room.message", content: edited }),
     target
   )
+  return true
+}
+
+/**
+ * Its sender said it again in other words before anybody answered: the answer is to those, and the edit needs none. Of a message that
+ * somebody has begun to handle the answer may be to the old words: it follows the edit later. So does that of an encrypted one.
+ */
+const edit = (statements: Statements, one: Ingested["edits"][number], now: number): void => {
+  const untouched = "attempts = 0 AND json_extract(event, '$.type') = 'm.room.message'"
+  if (reword(statements, one, untouched)) {
+    statements.run(settleUnhandled, "ignored", "edit", now, one.edit)
+  }
 }
 
 /** A lost database knows nothing of the first parts of an answer whose last is wanting: they are not to be said again with it. */
@@ -119,6 +145,22 @@ const settleUnhandled = `
   UPDATE inbox SET state = ?, reason = ?, settled_at = ?, event = NULL
   WHERE key = ? AND state = 'pending' AND kind = 'message'`
 
+/** A message was taken back. Where the chat wants it, so is what was said to it. */
+const redact = (statements: Statements, one: Ingested["redactions"][number], now: number): void => {
+  const known = statements.run("UPDATE inbox SET redacted = 1 WHERE key = ? AND room_id = ?", one.target, one.roomId)
+  if (known === 0) return
+  statements.run(settleUnhandled, "ignored", "redacted", now, one.target)
+  if (one.follow) takeBack(statements, one)
+}
+
+/** Words for a message that was set aside: with them it can be read. */
+export const makeReword = (db: Database): Store["Service"]["inbox"]["reword"] => (words) =>
+  db.atomic("Store.inbox.reword", (statements) => {
+    if (!reword(statements, words, `aside = ${aside}`)) return false
+    statements.run(`UPDATE inbox SET aside = ${takenUp} WHERE key = ?`, words.target)
+    return true
+  })
+
 /**
  * The transaction of a sync answer. The order matters: a row is there before what came after it in the room, and that the bot has
  * answered counts more than that the question is gone.
@@ -139,10 +181,10 @@ export const makeIngest = (db: Database): Store["Service"]["inbox"]["ingest"] =>
           suspicious.push({ row, reason: inClear })
         }
       }
-      for (const one of batch.edits) edit(statements, one)
+      for (const one of batch.edits) edit(statements, one, now)
       for (const key of batch.answered) statements.run(settleUnhandled, "answered", "answered_before", now, key)
-      for (const { target } of batch.redactions) statements.run(settleUnhandled, "ignored", "redacted", now, target)
       for (const echo of batch.echoes) take(statements, echo)
+      for (const one of batch.redactions) redact(statements, one, now)
       for (const { events, from, roomId, to } of batch.gaps) {
         statements.run(
           "INSERT INTO gaps (room_id, from_token, to_token, events, noticed_at) VALUES (?, ?, ?, ?, ?)",

@@ -152,6 +152,29 @@ export const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     `ALTER TABLE chats ADD COLUMN former_room_id TEXT`,
     `ALTER TABLE chats ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0`,
     `CREATE INDEX chats_former_room ON chats (former_room_id) WHERE former_room_id IS NOT NULL`
+  ],
+  [
+    // Of a message: what it edits, and its thread. Kept beyond its event, for an edit that comes later.
+    `ALTER TABLE inbox ADD COLUMN replaces TEXT`,
+    `ALTER TABLE inbox ADD COLUMN thread_root TEXT`,
+    `ALTER TABLE inbox ADD COLUMN redacted INTEGER NOT NULL DEFAULT 0`,
+    `ALTER TABLE inbox ADD COLUMN command INTEGER NOT NULL DEFAULT 0`,
+    `CREATE INDEX inbox_edits ON inbox (replaces) WHERE replaces IS NOT NULL`,
+    // The transaction id of what a row of the outbox edits, redacts or reacts to.
+    `ALTER TABLE outbox ADD COLUMN target TEXT`,
+    `ALTER TABLE outbox ADD COLUMN answer INTEGER NOT NULL DEFAULT 1`,
+    `CREATE INDEX outbox_target ON outbox (target) WHERE target IS NOT NULL`,
+    `CREATE TABLE prompts (
+      transaction_id TEXT NOT NULL PRIMARY KEY,
+      room_id TEXT NOT NULL,
+      asker TEXT NOT NULL,
+      action TEXT NOT NULL,
+      expires_at REAL NOT NULL
+    )`,
+    `CREATE TABLE deleted_chats (
+      id TEXT NOT NULL PRIMARY KEY,
+      deleted_at REAL NOT NULL
+    )`
   ]
 ]
 

@@ -22,7 +22,9 @@ const Pending = Schema.Struct({
   transaction_id: TransactionId,
   type: Schema.String,
   content: Content,
-  upload: Schema.NullOr(UploadText)
+  upload: Schema.NullOr(UploadText),
+  target: Schema.NullOr(TransactionId),
+  target_event: Schema.NullOr(EventId)
 })
 const decodePending = decoderOf(Schema.NullishOr(Pending))
 
@@ -53,18 +55,25 @@ const decodePosition = decoderOf(Schema.UndefinedOr(Position))
 
 const waiting = encodeUpload({ _tag: "Waiting" })
 
-/** Puts replies behind what waits already. A transaction id that is known inserts nothing. */
-export const enqueue = (statements: Statements, inboxSeq: number, replies: ReadonlyArray<OutgoingMessage>): void => {
+/** Puts replies behind what waits already. A transaction id that is known inserts nothing. `answer`: they answer the row. */
+export const enqueue = (
+  statements: Statements,
+  inboxSeq: number,
+  replies: ReadonlyArray<OutgoingMessage>,
+  answer = true
+): void => {
   for (const reply of replies) {
     const inserted = decodePosition(statements.get(
-      `INSERT INTO outbox (room_id, transaction_id, type, content, upload, state, attempts, inbox_seq)
-        VALUES (?, ?, ?, ?, ?, 'pending', 0, ?) ON CONFLICT (transaction_id) DO NOTHING RETURNING position`,
+      `INSERT INTO outbox (room_id, transaction_id, type, content, upload, state, attempts, inbox_seq, target, answer)
+        VALUES (?, ?, ?, ?, ?, 'pending', 0, ?, ?, ?) ON CONFLICT (transaction_id) DO NOTHING RETURNING position`,
       reply.roomId,
       reply.transactionId,
       reply.type,
       JSON.stringify(reply.content),
       reply.file === undefined ? null : waiting,
-      inboxSeq
+      inboxSeq,
+      reply.target ?? null,
+      answer ? 1 : 0
     ))
     if (reply.file === undefined || inserted === undefined) continue
     statements.run(
@@ -77,7 +86,7 @@ export const enqueue = (statements: Statements, inboxSeq: number, replies: Reado
 }
 
 /** Nobody needs it any more. */
-const forgetFile = (statements: Statements, transactionId: TransactionId): void => {
+export const forgetFile = (statements: Statements, transactionId: TransactionId): void => {
   statements.run(
     "DELETE FROM attachments WHERE position = (SELECT position FROM outbox WHERE transaction_id = ?)",
     transactionId
@@ -141,14 +150,22 @@ export const makeOutbox = (db: Database): Store["Service"]["outbox"] => {
     next: (room) =>
       db.once("Store.outbox.next", (statements): OutboxRow | undefined => {
         const row = decodePending(statements.get(
-          `SELECT position, room_id, transaction_id, type, content, upload FROM outbox
-            WHERE room_id = ? AND state = 'pending' ORDER BY position LIMIT 1`,
+          `SELECT position, room_id, transaction_id, type, content, upload, target,
+              (SELECT event_id FROM outbox AS aim WHERE aim.transaction_id = outbox.target) AS target_event
+            FROM outbox WHERE room_id = ? AND state = 'pending' ORDER BY position LIMIT 1`,
           room
         ))
         return row
           ? {
             position: row.position,
-            message: { roomId: row.room_id, transactionId: row.transaction_id, type: row.type, content: row.content },
+            message: {
+              roomId: row.room_id,
+              transactionId: row.transaction_id,
+              type: row.type,
+              content: row.content,
+              ...(row.target === null ? {} : { target: row.target })
+            },
+            ...(row.target_event === null ? {} : { targetEvent: row.target_event }),
             ...(row.upload === null ? {} : { upload: row.upload })
           }
           : undefined

@@ -361,11 +361,24 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
   describe("what a sync answer says about messages that wait", () => {
     const content = { msgtype: "m.text", body: "in other words" }
     const e = (id: string) => EventId.make(id)
+    const edit = (target: string, sender = ada, roomId = roomA) => ({
+      edit: e("$edit"),
+      target: e(target),
+      roomId,
+      sender,
+      content
+    })
+    const redaction = (target: string, roomId = roomA, follow = false) => ({
+      redaction: e("$redaction"),
+      roomId,
+      target: e(target),
+      follow
+    })
 
     test(
       "gives a message its sender's new words, and keeps the rest",
       Effect.fnUntraced(function*(store) {
-        yield* store.inbox.ingest(batch([message("$1")], { edits: [{ target: e("$1"), sender: ada, content }] }))
+        yield* store.inbox.ingest(batch([message("$1")], { edits: [edit("$1")] }))
         const row = yield* store.inbox.begin(roomA)
         assert.deepStrictEqual<unknown>(row?.event, { ...message("$1").event, content })
         assert.strictEqual(row?.key, "$1")
@@ -379,9 +392,10 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
         yield* store.inbox.settle("$2", answered([]))
         yield* store.inbox.ingest(batch([], {
           edits: [
-            { target: e("$1"), sender: bot, content },
-            { target: e("$2"), sender: ada, content },
-            { target: e("$3"), sender: ada, content }
+            edit("$1", bot),
+            edit("$1", ada, roomB),
+            edit("$2", ada, roomB),
+            edit("$3")
           ]
         }))
         assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$1"), attempts: 1, takenUp: false })
@@ -397,7 +411,7 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
         yield* store.inbox.ingest(batch([message("$1"), message("$2"), message("$3")]))
         yield* store.inbox.settle("$1", answered([]))
         yield* store.inbox.ingest(
-          batch([], { redactions: [{ target: e("$1") }, { target: e("$2") }, { target: e("$9") }] })
+          batch([], { redactions: [redaction("$1"), redaction("$2"), redaction("$3", roomB), redaction("$9")] })
         )
         assert.strictEqual((yield* store.inbox.find("$1"))?.state, "answered")
         assert.deepInclude(yield* store.inbox.find("$2"), { state: "ignored", reason: "redacted", settledAt: 40 })
@@ -410,7 +424,7 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
       Effect.fnUntraced(function*(store) {
         yield* store.inbox.ingest(batch([message("$1"), message("$2")], {
           answered: [e("$1"), e("$9")],
-          redactions: [{ target: e("$1") }]
+          redactions: [redaction("$1")]
         }))
         assert.deepInclude(yield* store.inbox.find("$1"), { state: "answered", reason: "answered_before" })
         assert.strictEqual((yield* store.inbox.begin(roomA))?.key, "$2")

@@ -291,7 +291,12 @@ describe("a database that forgets", () => {
           store.inbox.ingest(batch(
             Array.from({ length: 6000 }, (_, n) => message(`$${n}`)),
             {
-              redactions: Array.from({ length: 5990 }, (_, n) => ({ target: EventId.make(`$${n}`) }))
+              redactions: Array.from({ length: 5990 }, (_, n) => ({
+                redaction: EventId.make(`$r${n}`),
+                roomId: roomA,
+                target: EventId.make(`$${n}`),
+                follow: false
+              }))
             }
           )))
         const before = size()

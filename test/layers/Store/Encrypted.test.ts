@@ -78,7 +78,14 @@ describe("encrypted messages", () => {
           sealed("$redacted", "AAEE"),
           message("$clear"),
           sealed("$untouched", "AAEF")
-        ], { redactions: [{ target: EventId.make("$redacted") }] }))
+        ], {
+          redactions: [{
+            redaction: EventId.make("$redaction"),
+            roomId: roomA,
+            target: EventId.make("$redacted"),
+            follow: false
+          }]
+        }))
         yield* store.inbox.settle("$read", ignored("notice"))
         yield* store.inbox.settle("$clear", answered([]))
         for (const key of ["$locked", "$late", "$missed"]) yield* store.inbox.setAside(key, [])

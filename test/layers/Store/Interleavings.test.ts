@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { EventId, ReferenceCode, RoomId, TransactionId } from "../../../src/domain/Ids.ts"
-import type { Settlement } from "../../../src/domain/Settlement.ts"
+import { answered, type Settlement } from "../../../src/domain/Settlement.ts"
 import { type PendingRow, Store } from "../../../src/layers/Store.ts"
 import { batch, message, reply } from "./Samples.ts"
 
@@ -38,7 +38,7 @@ const settlementOf = (step: Extract<Step, { do: "settle" }>, at: number): Settle
   )
   switch (step.as) {
     case "Answered":
-      return { _tag: "Answered", replies }
+      return answered(replies)
     case "Ignored":
       return { _tag: "Ignored", reason: "notice", replies: [] }
     case "Failed":
@@ -114,7 +114,13 @@ describe("whatever the order of ingest, begin, settle, redact, forget and send",
             break
           }
           case "redact": {
-            yield* store.inbox.ingest(batch([], { redactions: [{ target: EventId.make(keyOf(step.message)) }] }))
+            const redaction = {
+              redaction: EventId.make(`$r${at}`),
+              roomId: roomOf(step.message),
+              target: EventId.make(keyOf(step.message)),
+              follow: false
+            }
+            yield* store.inbox.ingest(batch([], { redactions: [redaction] }))
             redact(step.message)
             break
           }
