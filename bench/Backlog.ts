@@ -103,6 +103,7 @@ const fill = Effect.fnUntraced(function*(dataDir: string, rooms: ReadonlyArray<R
       echoes: [],
       edits: [],
       redactions: [],
+      reactions: [],
       answered: [],
       gaps: [],
       encrypted: [],

@@ -36,6 +36,7 @@ const program = Effect.gen(function*() {
         ignored: [],
         edits: [],
         redactions: [],
+        reactions: [],
         answered: [],
         echoes: [],
         gaps: [],

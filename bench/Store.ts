@@ -43,6 +43,7 @@ const program = Effect.gen(function*() {
       echoes: [],
       edits: [],
       redactions: [],
+      reactions: [],
       answered: [],
       gaps: [],
       encrypted: [],

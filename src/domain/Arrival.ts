@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { Part, partKey, transactionIdOf } from "./Delivery.ts"
 import { EventId, type RoomId, TransactionId, type UserId } from "./Ids.ts"
 import type { Provenance } from "./Message.ts"
+import { confirmedBy, reactionType } from "./Prompt.ts"
 import type { RawEvent, SyncBatch } from "./SyncBatch.ts"
 
 /** What is answered of the messages that came while the bot was away: all of them, the newest of each room, or none. */
@@ -47,6 +48,8 @@ export interface Arrivals {
   readonly redactions: ReadonlyArray<
     { readonly redaction: EventId; readonly roomId: RoomId; readonly target: EventId }
   >
+  /** Reactions that may say yes to a question of the bot: `target`. */
+  readonly reactions: ReadonlyArray<Arrived & { readonly target: EventId }>
   /** Messages that the room shows a whole answer of ours to. */
   readonly answered: ReadonlyArray<EventId>
 }
@@ -76,6 +79,7 @@ export const arrivalsOf = (options: {
   const echoes: Array<Arrivals["echoes"][number]> = []
   const edits: Array<Arrivals["edits"][number]> = []
   const redactions: Array<Arrivals["redactions"][number]> = []
+  const reactions: Array<Arrivals["reactions"][number]> = []
   const answered: Array<EventId> = []
 
   const sort = (event: RawEvent, roomId: RoomId, mustBeEncrypted: boolean) => {
@@ -92,6 +96,9 @@ export const arrivalsOf = (options: {
         echoes.push({ transactionId, eventId: event.event_id, roomId, question: answer?.question })
       }
       if (answer !== undefined && isLast(answer)) answered.push(answer.question)
+    } else if (event.type === reactionType) {
+      const target = confirmedBy(event)
+      if (target !== undefined) reactions.push({ roomId, event, provenance, target })
     } else if (!mustBeEncrypted) {
       const edit = readEdit(event.content)
       if (Option.isSome(edit)) {
@@ -122,7 +129,7 @@ export const arrivalsOf = (options: {
       else messages.push(arrived)
     }
   }
-  return { messages, inClear, echoes, edits, redactions, answered }
+  return { messages, inClear, echoes, edits, redactions, reactions, answered }
 }
 
 /**

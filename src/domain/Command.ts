@@ -16,6 +16,7 @@ export type Command =
   | { readonly _tag: "Move"; readonly chat: string }
   | { readonly _tag: "Archive" }
   | { readonly _tag: "Unarchive" }
+  | { readonly _tag: "Delete"; readonly confirmed: boolean }
   | { readonly _tag: "Register"; readonly title: string | undefined }
   | { readonly _tag: "Settings" }
   /** `value`: undefined for the default. */
@@ -113,6 +114,16 @@ const specs: Readonly<Record<CommandName, CommandSpec>> = {
     example: "",
     effect: (prefix) => `undoes ${codeSpan(`${prefix}archive`)}: I answer here again`,
     read: only({ _tag: "Unarchive" })
+  },
+  delete: {
+    usage: "[confirm]",
+    summary: "Deletes the chat of this room for good, after a question.",
+    example: "",
+    effect: () => "asks whether to delete this chat; when you say yes, I forget it and leave the room",
+    read: (typed) =>
+      typed === "" || typed.toLowerCase() === "confirm"
+        ? { _tag: "Delete", confirmed: typed !== "" }
+        : `After this command I only know the word "confirm", but got "${short(typed)}".`
   },
   register: {
     usage: "[title]",

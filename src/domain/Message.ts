@@ -57,6 +57,9 @@ export interface OutgoingFile {
 /** The `type` of what takes a message of ours back: it is sent to an endpoint of its own (Client-Server API, "Redactions"). */
 export const redactionType = "m.room.redaction"
 
+/** The `type` of an entry that is no message: the bot leaves the room, behind its last words. */
+export const leaveType = "dev.homing.leave"
+
 /** One reply of a responder or a command. */
 export type Reply = TextReply | FileReply
 
@@ -65,6 +68,8 @@ export interface TextReply {
   readonly markdown: string
   /** `m.notice` for what the bot says about itself, `m.text` for what it has to say. */
   readonly kind: "text" | "notice"
+  /** Reactions that the bot puts under it, for people to click. */
+  readonly buttons?: ReadonlyArray<string>
 }
 
 /** A file. Its type tells whether it is sent as an image, audio, a video or just a file. */

@@ -29,7 +29,8 @@ export const IgnoreReason = Schema.Literals([
   "before_first_start",
   "answered_before_database_loss",
   "invite_not_allowed",
-  "space_invite"
+  "space_invite",
+  "not_asked"
 ])
 export type IgnoreReason = typeof IgnoreReason.Type
 

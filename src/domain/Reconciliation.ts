@@ -63,6 +63,8 @@ export const Outcome = Schema.TaggedUnion({
       "upgraded",
       /** Its marker names a chat that another room shows since. */
       "shown_elsewhere",
+      /** Its marker, or what it was made for, names a chat that was deleted. */
+      "chat_deleted",
       "marker_of_another_account",
       "marker_of_another_room",
       "newer_marker_version",

@@ -48,6 +48,8 @@ export class ChatManager extends Context.Service<ChatManager, {
   set(chat: ChatId, name: SettingName, value: string | undefined): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
   /** Unbinds a chat from its room. Its revision stays: the marker, if any, is no newer. */
   detach(chat: ChatId, reason: DetachReason): Effect.Effect<Chat, ChatNotFound | StoreUnavailable>
+  /** Forgets a chat for good: nothing restores it. */
+  delete(chat: ChatId): Effect.Effect<void, StoreUnavailable>
   /** Chats of one owner, or all of them, the newest first. */
   list(owner?: UserId): Effect.Effect<ReadonlyArray<Chat>, StoreUnavailable>
   /** Notes that the marker of this revision stands on the server. Never lowers a newer note. */
@@ -183,6 +185,8 @@ const make = Effect.gen(function*() {
         ({ binding }) => binding === null ? undefined : { binding: null, detached: reason, formerRoom: binding.roomId }
       )
     }),
+
+    delete: store.chats.delete,
 
     list: Effect.fn("ChatManager.list")(function*(owner) {
       const chats = yield* owner === undefined ? store.chats.all : store.chats.ofOwner(owner)

@@ -3,6 +3,7 @@ import { cleanFileName, cleanMimetype, kindOf } from "../domain/Attachment.ts"
 import { type Part, partKey, transactionIdOf } from "../domain/Delivery.ts"
 import type { EventId, UserId } from "../domain/Ids.ts"
 import type { FileReply, IncomingMessage, OutgoingFile, OutgoingMessage, Reply, TextReply } from "../domain/Message.ts"
+import { reactionType } from "../domain/Prompt.ts"
 
 /** Longer replies are sent as plain text: rendering takes more than linear time and stack on hostile markdown. */
 const longestMarkdown = 16_000
@@ -125,6 +126,25 @@ export type Question =
 
 /** Replies to a message as they go into the outbox: content, relation and transaction id are fixed here. */
 export const answersTo = (
+  message: Question,
+  replies: ReadonlyArray<Reply>
+): Effect.Effect<ReadonlyArray<OutgoingMessage>> =>
+  Effect.map(repliesTo(message, replies), (answers) => [...answers, ...buttonsUnder(message, replies)])
+
+/** The reactions that replies have for buttons: each points at the transaction id of its reply. */
+const buttonsUnder = ({ eventId, roomId }: Question, replies: ReadonlyArray<Reply>): ReadonlyArray<OutgoingMessage> =>
+  replies.flatMap((reply, part) =>
+    (reply.kind === "file" ? [] : reply.buttons ?? []).map((key, n) => ({
+      roomId,
+      transactionId: transactionIdOf(`${eventId} button ${part}`, n),
+      type: reactionType,
+      content: { "m.relates_to": { rel_type: "m.annotation", key } },
+      target: transactionIdOf(eventId, part)
+    }))
+  )
+
+/** The replies alone. */
+export const repliesTo = (
   message: Question,
   replies: ReadonlyArray<Reply>
 ): Effect.Effect<ReadonlyArray<OutgoingMessage>> =>

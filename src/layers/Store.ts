@@ -20,6 +20,7 @@ import type {
 import type { OutgoingFile, OutgoingMessage, Provenance } from "../domain/Message.ts"
 import type { Origin } from "../domain/Origin.ts"
 import type { IgnoreReason } from "../domain/Policy.ts"
+import type { Prompt } from "../domain/Prompt.ts"
 import type { ReconciliationReport } from "../domain/Reconciliation.ts"
 import type { Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
@@ -80,6 +81,8 @@ export interface Ingested {
   readonly redactions: ReadonlyArray<
     { readonly redaction: EventId; readonly roomId: RoomId; readonly target: EventId; readonly follow: boolean }
   >
+  /** Kept when their sender was asked with the event `target`: all others are passed over. */
+  readonly reactions: ReadonlyArray<{ readonly row: InboxRow; readonly target: EventId }>
   /** Messages to which the room holds an answer of the bot: one that still waits is answered, `answered_before`. */
   readonly answered: ReadonlyArray<EventId>
   /** Our own messages, come back: they settle rows of the outbox. A part of an answer that is to be given anew counts as sent, too. */
@@ -234,6 +237,10 @@ export class Store extends Context.Service<Store, {
     put(chat: Chat): Stored<void>
     /** Forgets a chat. Only the chat manager calls it. */
     remove(id: ChatId): Stored<void>
+    /** Forgets a chat, and remembers that it is not to come back. Only the chat manager calls it. */
+    delete(id: ChatId): Stored<void>
+    /** The chats that were deleted. */
+    readonly deleted: Stored<ReadonlySet<ChatId>>
   }
 
   readonly reports: {
@@ -313,8 +320,8 @@ export class Store extends Context.Service<Store, {
     file(transactionId: TransactionId): Stored<OutgoingFile | undefined>
     /** The file of a message was uploaded, and will not be again; false when the message waits no longer. */
     uploaded(transactionId: TransactionId, upload: Upload): Stored<boolean>
-    /** It stands in the room. Its content, its file and what opens it are forgotten. */
-    sent(transactionId: TransactionId, event: EventId): Stored<void>
+    /** It stands in the room. Its content, its file and what opens it are forgotten. `event`: undefined for what makes none. */
+    sent(transactionId: TransactionId, event: EventId | undefined): Stored<void>
     /** The same for several at once, in one transaction. */
     sentMany(
       sent: ReadonlyArray<{ readonly transactionId: TransactionId; readonly eventId: EventId }>
@@ -339,6 +346,16 @@ export class Store extends Context.Service<Store, {
     /** Takes a message out that was not sent; false when there is no such one. */
     drop(transactionId: TransactionId): Stored<boolean>
     readonly counts: Stored<{ readonly pending: number; readonly sent: number; readonly dead: number }>
+  }
+
+  /** What the bot has asked somebody, and what is done when they say yes. */
+  readonly prompts: {
+    /** Keeps one, in place of that of the same transaction id. */
+    put(prompt: Prompt): Stored<void>
+    /** The one that asks `asker` with this event. */
+    byEvent(event: EventId, room: RoomId, asker: UserId): Stored<Prompt | undefined>
+    newest(room: RoomId, asker: UserId): Stored<Prompt | undefined>
+    remove(transactionId: TransactionId): Stored<void>
   }
 
   /** What a room is to be made for is kept here before it is asked for. By `requestKey`. */

@@ -9,6 +9,7 @@ import { ChatManager } from "../layers/ChatManager.ts"
 import { Health } from "../layers/Health.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
+import { askToDelete } from "./Commands/AskToDelete.ts"
 import { listChats } from "./Commands/ListChats.ts"
 import { moveChat } from "./Commands/MoveChat.ts"
 import { newChat } from "./Commands/NewChat.ts"
@@ -40,6 +41,8 @@ export const runCommand = Effect.fn("runCommand")(function*(command: Command, me
       return yield* archive(message)
     case "Unarchive":
       return yield* unarchive(message)
+    case "Delete":
+      return yield* askToDelete(message, command.confirmed)
     case "Settings":
       return yield* showSettings(message)
     case "Set":

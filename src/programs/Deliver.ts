@@ -3,10 +3,11 @@ import * as Effect from "effect/Effect"
 import { afterFailure, pointedAt } from "../domain/Delivery.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
-import { redactionType } from "../domain/Message.ts"
+import { leaveType, redactionType } from "../domain/Message.ts"
 import { type Governor, type LaneStep, makeLanes } from "../layers/Lanes.ts"
-import { MatrixMessages } from "../layers/MatrixClient.ts"
+import { MatrixMessages, type MatrixProvisioning } from "../layers/MatrixClient.ts"
 import { type OutboxRow, Store } from "../layers/Store.ts"
+import { leaveForGood } from "./Markers.ts"
 
 /** The message was sent or dropped while it was in hand. */
 class NoLongerWaits extends Data.TaggedError("NoLongerWaits") {}
@@ -40,62 +41,69 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
     })
   }
 
-  const attempt = (row: OutboxRow) => {
+  /** The event that it made, if it makes one. */
+  const attempt = Effect.fnUntraced(function*(row: OutboxRow) {
     const { message, targetEvent } = row
-    if (targetEvent === undefined) return send(row)
     const { roomId: room, transactionId: transaction, type } = message
-    return type === redactionType
+    if (type === leaveType) {
+      yield* leaveForGood(room)
+      return undefined
+    }
+    if (targetEvent === undefined) return yield* send(row)
+    return yield* type === redactionType
       ? messages.redact({ room, event: targetEvent, transaction })
       : messages.send(pointedAt(message, targetEvent))
-  }
-
-  const deliverNext = Effect.fn("deliverNext")(function*(room: RoomId): Effect.fn.Return<LaneStep, StoreUnavailable> {
-    const pause = yield* governor.remaining
-    if (pause > 0) return { waitMillis: pause }
-    const row = yield* store.outbox.next(room)
-    if (row === undefined) return "idle"
-
-    if (row.message.target !== undefined && row.targetEvent === undefined) {
-      // What it was to change was given up.
-      yield* store.outbox.dead(row.message.transactionId, "target_not_sent")
-      return "more"
-    }
-    return yield* attempt(row).pipe(
-      Effect.flatMap((event) => {
-        failures.delete(room)
-        return Effect.as(store.outbox.sent(row.message.transactionId, event), "more" as const)
-      }),
-      Effect.catchTag("NoLongerWaits", () => Effect.succeed("more" as const)),
-      Effect.catchTag(
-        "MatrixFailure",
-        Effect.fnUntraced(function*(failure): Effect.fn.Return<LaneStep, StoreUnavailable> {
-          const inARow = (failures.get(room) ?? 0) + 1
-          const next = afterFailure(failure.reason, inARow)
-          if (next._tag === "Dead") {
-            failures.delete(room)
-            yield* Effect.logWarning("reply_not_deliverable").pipe(
-              Effect.annotateLogs({
-                room,
-                transaction: row.message.transactionId,
-                reason: next.reason,
-                problem: failure.message
-              })
-            )
-            yield* store.outbox.dead(row.message.transactionId, next.reason)
-            return "more"
-          }
-          failures.set(room, inARow)
-          if (next.all) yield* governor.pause(next.after)
-          yield* Effect.logInfo("reply_delayed").pipe(
-            Effect.annotateLogs({ room, waitMillis: next.after, reason: failure.reason._tag })
-          )
-          // For `homing outbox` and `homing why`, which know nothing of this process.
-          yield* store.outbox.delayed(row.message.transactionId, failure.reason._tag)
-          return { waitMillis: next.after }
-        })
-      )
-    )
   })
+
+  const deliverNext = Effect.fn("deliverNext")(
+    function*(room: RoomId): Effect.fn.Return<LaneStep, StoreUnavailable, MatrixProvisioning> {
+      const pause = yield* governor.remaining
+      if (pause > 0) return { waitMillis: pause }
+      const row = yield* store.outbox.next(room)
+      if (row === undefined) return "idle"
+
+      if (row.message.target !== undefined && row.targetEvent === undefined) {
+        // What it was to change was given up.
+        yield* store.outbox.dead(row.message.transactionId, "target_not_sent")
+        return "more"
+      }
+      return yield* attempt(row).pipe(
+        Effect.flatMap((event) => {
+          failures.delete(room)
+          return Effect.as(store.outbox.sent(row.message.transactionId, event), "more" as const)
+        }),
+        Effect.catchTag("NoLongerWaits", () => Effect.succeed("more" as const)),
+        Effect.catchTag(
+          "MatrixFailure",
+          Effect.fnUntraced(function*(failure): Effect.fn.Return<LaneStep, StoreUnavailable> {
+            const inARow = (failures.get(room) ?? 0) + 1
+            const next = afterFailure(failure.reason, inARow)
+            if (next._tag === "Dead") {
+              failures.delete(room)
+              yield* Effect.logWarning("reply_not_deliverable").pipe(
+                Effect.annotateLogs({
+                  room,
+                  transaction: row.message.transactionId,
+                  reason: next.reason,
+                  problem: failure.message
+                })
+              )
+              yield* store.outbox.dead(row.message.transactionId, next.reason)
+              return "more"
+            }
+            failures.set(room, inARow)
+            if (next.all) yield* governor.pause(next.after)
+            yield* Effect.logInfo("reply_delayed").pipe(
+              Effect.annotateLogs({ room, waitMillis: next.after, reason: failure.reason._tag })
+            )
+            // For `homing outbox` and `homing why`, which know nothing of this process.
+            yield* store.outbox.delayed(row.message.transactionId, failure.reason._tag)
+            return { waitMillis: next.after }
+          })
+        )
+      )
+    }
+  )
 
   return yield* makeLanes({ concurrency, grace: "1500 millis", work: deliverNext })
 })

@@ -20,6 +20,7 @@ const finish = Effect.fnUntraced(function*(room: ChatRoom) {
   const { chats, inbox } = yield* Store
   // The message that asked for it waits: it will be handled again.
   if ((yield* inbox.find(origin.request))?.state === "pending") return
+  if ((yield* chats.deleted).has(origin.chat_id)) return
   const shownIn = (yield* chats.byId(origin.chat_id))?.binding?.roomId
   if (shownIn !== undefined && shownIn !== roomId) {
     // With a marker it is the other room that came later: a conflict, which was reported as such.

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import { afterFailure } from "../domain/Delivery.ts"
 import { maximumAttempts, referenceCodeOf, suspectAttempts } from "../domain/Diagnostic.ts"
 import { EventId, type RoomId } from "../domain/Ids.ts"
+import { reactionType } from "../domain/Prompt.ts"
 import { relationOf } from "../domain/Relation.ts"
 import { ignored, type Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
@@ -14,6 +15,7 @@ import { isReadable, makeOpener, tellLocked } from "./Decrypt.ts"
 import { diagnose } from "./Diagnose.ts"
 import { handleInvite } from "./HandleInvite.ts"
 import { handleMessage, storeFailureIn } from "./HandleMessage.ts"
+import { settleReaction } from "./Prompts.ts"
 import type { Receipts } from "./Receipts.ts"
 
 /** Rooms that are answered at the same time. */
@@ -99,6 +101,7 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
 const settlementOf = Effect.fnUntraced(function*(row: PendingRow, event: RawEvent | undefined) {
   if (row.kind === "invite") return yield* settleInvite(row)
   if (event === undefined) return ignored("malformed")
+  if (event.type === reactionType) return yield* settleReaction(row, event)
   return row.attempts > maximumAttempts ? yield* giveUp(row, event) : yield* handleMessage(row, event)
 })
 

@@ -73,6 +73,7 @@ export const ingest = Effect.fn("ingest")(function*(
     // In clear in an encrypted room anybody's server may have written them.
     edits: arrivals.edits.filter(({ edit }) => !inClear.has(edit)),
     redactions,
+    reactions: arrivals.reactions.map((reaction) => ({ row: messageRow(reaction), target: reaction.target })),
     answered: arrivals.answered,
     gaps: leftOut,
     encrypted: batch.encrypted,
@@ -98,7 +99,7 @@ export const ingest = Effect.fn("ingest")(function*(
     yield* Effect.forEach(changed, reconcileChange, { discard: true })
   }
   return {
-    heard: new Set(rows.map(({ roomId }) => roomId)),
+    heard: new Set([...rows, ...arrivals.reactions].map(({ roomId }) => roomId)),
     /** Rooms where something is to be said now that nobody waits for. */
     owed: new Set(redactions.flatMap(({ follow, roomId }) => follow ? [roomId] : []))
   }

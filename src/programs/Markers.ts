@@ -107,6 +107,18 @@ export const writeOpenMarkers = Effect.fn("writeOpenMarkers")(function*() {
   )
 })
 
+/**
+ * Takes the marker of a chat that was deleted away, and leaves its room. What the server refuses for good needs no doing: the bot is not there
+ * any more.
+ */
+export const leaveForGood = Effect.fn("leaveForGood")(function*(room: RoomId) {
+  const provisioning = yield* MatrixProvisioning
+  const unlessRefused = (step: Effect.Effect<void, MatrixFailure>) =>
+    Effect.catchIf(step, ({ reason }) => afterFailure(reason, 1)._tag === "Dead", () => Effect.void)
+  yield* inTurn(room, unlessRefused(provisioning.writeMarker(room, undefined)))
+  yield* unlessRefused(provisioning.leave(room))
+})
+
 /** Whether the marker that stands in a room speaks for a newer Homing, another account, another chat or another owner. */
 const isRival = (standing: MarkerReading, wanted: Marker): boolean => {
   if (standing._tag !== "Valid") return standing._tag === "NewerVersion"

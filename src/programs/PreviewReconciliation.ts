@@ -50,8 +50,9 @@ export const previewReconciliation = Effect.fn("PreviewReconciliation")(function
 export const lookAndDecide = Effect.gen(function*() {
   const startedAt = yield* Clock.currentTimeMillis
   const { account, rooms } = yield* (yield* AccountLook).look
-  const chats = yield* (yield* Store).chats.all
-  const outcomes = decide({ account, rooms, chats, now: startedAt })
+  const { all, deleted } = (yield* Store).chats
+  const chats = yield* all
+  const outcomes = decide({ account, rooms, chats, deleted: yield* deleted, now: startedAt })
   const durationMs = (yield* Clock.currentTimeMillis) - startedAt
   const preview: Preview = {
     report: reportOf({ scope: "all", startedAt, durationMs, rooms: rooms.length, chats: chats.length, outcomes }),

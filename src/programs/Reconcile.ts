@@ -79,7 +79,7 @@ const reconcile = Effect.fnUntraced(function*(
 ) {
   const { userId: account } = yield* (yield* MatrixSession).self
   const startedAt = yield* Clock.currentTimeMillis
-  const outcomes = decide({ account, rooms, chats, now: startedAt })
+  const outcomes = decide({ account, rooms, chats, deleted: yield* (yield* Store).chats.deleted, now: startedAt })
   yield* (yield* ChatManager).apply(outcomes)
   const durationMs = (yield* Clock.currentTimeMillis) - startedAt
   const report = reportOf({ scope, startedAt, durationMs, rooms: rooms.length, chats: chats.length, outcomes })

@@ -101,6 +101,7 @@ const reasons: Readonly<Record<string, string>> = {
   before_first_start: "it was sent before the bot's first start",
   backlog: "it came while the bot was away, and the backlog setting leaves such messages unanswered",
   redacted: "it was redacted before the bot came to it",
+  not_asked: "it is a reaction to what nobody waits for any more",
   invite_not_allowed: "the person who invited the bot is not allowed",
   space_invite: "it is an invite into a Space"
 }

@@ -28,6 +28,7 @@ describe("Checkpoint", () => {
         echoes: [],
         edits: [],
         redactions: [],
+        reactions: [],
         answered: [],
         gaps: [],
         encrypted: [],

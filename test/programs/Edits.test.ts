@@ -181,7 +181,7 @@ describe("an edit of a question that was answered", () => {
       const edited = yield* edit(alice, room, question, "two\nthree")
       yield* settled(store, edited, room)
       const added = (yield* alice.messages(room)).find((event) => event.sender === botId && bodyOf(event) === "three")
-      assert.deepStrictEqual(added?.content["m.relates_to"], {
+      assert.deepInclude(added?.content["m.relates_to"], {
         rel_type: "m.thread",
         event_id: root,
         is_falling_back: false,

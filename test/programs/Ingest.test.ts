@@ -345,6 +345,7 @@ describe("taking in what the server sends", () => {
         ignored: [],
         edits: [],
         redactions: [],
+        reactions: [],
         answered: [],
         echoes: [],
         gaps: [],

@@ -20,13 +20,15 @@ import { knownFrom, markerRevisionIn, newer, shownIn, withNamesSeen, wordsOf } f
  * was taken to another room got a new one there; then the oldest `bound_at`, then the smaller room id. A chat follows an upgrade only
  * into a room that neither shows nor claims another chat.
  */
-export const decide = ({ account, chats, now, rooms }: {
+export const decide = ({ account, chats, deleted = new Set(), now, rooms }: {
   readonly account: UserId
   readonly rooms: ReadonlyArray<ServerRoom>
   readonly chats: ReadonlyArray<Chat>
+  /** Chats that were deleted for good: whatever names one of them speaks for nobody. */
+  readonly deleted?: ReadonlySet<ChatId>
   readonly now: number
 }): ReadonlyArray<Outcome> => {
-  const world = survey(account, rooms, chats)
+  const world = survey(account, rooms, chats, deleted)
 
   const bound = chats.flatMap((chat) => outcomeOfBinding(world, chat, now) ?? [])
   const settled = new Map(

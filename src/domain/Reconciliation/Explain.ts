@@ -51,6 +51,7 @@ const words: { readonly [R in Reason]: Words } = {
   shown_elsewhere: ["its chat was taken to another room since", newChat],
   marker_of_another_account: ["its marker was written by another account", newChat],
   marker_of_another_room: ["its marker was written for another room", newChat],
+  chat_deleted: ["its chat was deleted", newChat],
   newer_marker_version: ["its marker was written by a newer Homing", () => "update Homing"],
   malformed_marker: ["its marker makes no sense", newChat],
   two_rooms_one_chat: ["it claims a chat that another room shows", newChat],

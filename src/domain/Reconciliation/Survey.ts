@@ -9,11 +9,19 @@ import { upgradePaths } from "./Upgrades.ts"
 export type Note =
   | { readonly _tag: "Ours"; readonly marker: Marker }
   /** There is none, or none that means anything here: it may be written. */
-  | { readonly _tag: "None"; readonly reason: "no_marker" | "malformed_marker" | "marker_of_another_room" }
+  | {
+    readonly _tag: "None"
+    readonly reason: "no_marker" | "malformed_marker" | "marker_of_another_room" | "chat_deleted"
+  }
   /** Somebody else's, and never to be overwritten. */
   | { readonly _tag: "Foreign"; readonly reason: "marker_of_another_account" | "newer_marker_version" }
 
-const noteOf = (account: UserId, room: ServerRoom): Note => {
+const noteOf = (account: UserId, room: ServerRoom, deleted: ReadonlySet<ChatId>): Note => {
+  const note = noteThere(account, room)
+  return note._tag === "Ours" && deleted.has(note.marker.chat_id) ? { _tag: "None", reason: "chat_deleted" } : note
+}
+
+const noteThere = (account: UserId, room: ServerRoom): Note => {
   const reading = readMarker(room.marker)
   switch (reading._tag) {
     case "NoMarker":
@@ -34,7 +42,7 @@ const noteOf = (account: UserId, room: ServerRoom): Note => {
 
 /** The chat that a room claims to show: by its marker, or where there never was one by what it was made for. */
 export const chatClaimedBy = (account: UserId, room: ServerRoom): ChatId | undefined => {
-  const note = noteOf(account, room)
+  const note = noteThere(account, room)
   return note._tag === "Ours" ? note.marker.chat_id : undefined
 }
 
@@ -58,7 +66,8 @@ export interface Survey {
 export const survey = (
   account: UserId,
   serverRooms: ReadonlyArray<ServerRoom>,
-  localChats: ReadonlyArray<Chat>
+  localChats: ReadonlyArray<Chat>,
+  deleted: ReadonlySet<ChatId>
 ): Survey => {
   const rooms = new Map(serverRooms.map((room) => [room.roomId, room]))
   const chats = new Map(localChats.map((chat) => [chat.id, chat]))
@@ -69,7 +78,7 @@ export const survey = (
   for (const room of rooms.values()) {
     // A Space shows no chat, but what is bound to one by mistake is still compared.
     if (room.membership !== "join" || (room.isSpace && !shownIn.has(room.roomId))) continue
-    notes.set(room.roomId, noteOf(account, room))
+    notes.set(room.roomId, noteOf(account, room, deleted))
   }
 
   const ends = new Map<RoomId, RoomId>()

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { EventId, type TransactionId } from "../../domain/Ids.ts"
+import { reactionType } from "../../domain/Prompt.ts"
 import { MatrixMessages } from "../MatrixClient.ts"
 import { makeMediaRequests } from "./MediaRequests.ts"
 import { Parcel, referenceIn } from "./Parcel.ts"
@@ -34,7 +35,9 @@ const make = Effect.gen(function*() {
   return MatrixMessages.of({
     // Encrypted anew at every attempt: by its transaction id the server knows what it has, whatever is in it.
     send: Effect.fn("MatrixMessages.send")(function*(message) {
-      const envelope = yield* Envelope.seal(yield* sealing.of(message.roomId), message)
+      const envelope = message.type === reactionType
+        ? Envelope.reaction(message.roomId, message)
+        : yield* Envelope.seal(yield* sealing.of(message.roomId), message)
       return yield* post(envelope, message.transactionId)
     }),
 

@@ -4,6 +4,7 @@ import * as MutableRef from "effect/MutableRef"
 import * as Schema from "effect/Schema"
 import type { MatrixFailure } from "../../domain/Errors.ts"
 import type { RoomId } from "../../domain/Ids.ts"
+import { reactionType } from "../../domain/Prompt.ts"
 import { Store } from "../Store.ts"
 import { failure, MatrixRequests, path } from "./Requests.ts"
 import { LatestView } from "./Rooms.ts"
@@ -68,6 +69,10 @@ export class Envelope {
     room._tag === "PlainRoom"
       ? Effect.succeed(new Envelope(room.roomId, said))
       : Effect.map(room.encrypt(said), (sealed) => new Envelope(room.roomId, sealed))
+
+  /** Reactions are said in clear in every room: servers count them (Client-Server API, "Event annotations and reactions"). No words go out. */
+  static readonly reaction = (roomId: RoomId, { content }: Content): Envelope =>
+    new Envelope(roomId, { type: reactionType, content: { "m.relates_to": content["m.relates_to"] } })
 }
 
 /** What else may tell that a room is encrypted, and how something is encrypted for it. Neither can make a room a plain one. */

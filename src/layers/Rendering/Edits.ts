@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import { transactionIdOf } from "../../domain/Delivery.ts"
 import type { TransactionId } from "../../domain/Ids.ts"
 import { type OutgoingMessage, redactionType, type Reply, type TextReply } from "../../domain/Message.ts"
-import { answersTo, contentOf, cutToBytes, type Question } from "../Rendering.ts"
+import { contentOf, cutToBytes, type Question, repliesTo } from "../Rendering.ts"
 
 /** Bytes of JSON for the words that only clients without edits show: they stand in the event beside the new content. */
 const fallbackBytes = 4_000
@@ -17,7 +17,7 @@ export const answersToEdit = Effect.fnUntraced(function*(
   parts: ReadonlyArray<TransactionId>,
   replies: ReadonlyArray<Reply>
 ) {
-  const answers = yield* answersTo(message, replies)
+  const answers = yield* repliesTo(message, replies)
   const edited = yield* Effect.forEach(answers, (answer, part) => {
     const [target, reply] = [parts[part], replies[part]]
     if (target === undefined || reply === undefined || reply.kind === "file") return Effect.succeed(answer)

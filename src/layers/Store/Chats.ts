@@ -1,3 +1,4 @@
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Chat, DetachReason } from "../../domain/Chat.ts"
@@ -30,6 +31,8 @@ const decodeRow = decoderOf(Schema.UndefinedOr(Row))
 const decodeRows = decoderOf(Schema.Array(Row))
 
 const decodeHeard = decoderOf(Schema.Array(Schema.Struct({ room_id: RoomId, heard_at: Schema.Number })))
+
+const decodeIds = decoderOf(Schema.Array(Schema.Struct({ id: ChatId })))
 
 const decodeSettings = decoderOf(Schema.fromJsonString(Schema.Unknown))
 const settingsIn = (json: string): ChatSettings => json === "{}" ? noSettings : readSettings(decodeSettings(json))
@@ -138,6 +141,20 @@ export const makeChats = (db: Database): Store["Service"]["chats"] => {
           : statements.all(`${selectHeard} AND room_id IN ${listed} GROUP BY room_id`, JSON.stringify(rooms))
         return new Map(decodeHeard(rows).map((row) => [row.room_id, row.heard_at]))
       }),
+
+    delete: Effect.fnUntraced(function*(id) {
+      const now = yield* Clock.currentTimeMillis
+      yield* db.atomic("Store.chats.delete", (statements) => {
+        statements.run("INSERT OR IGNORE INTO deleted_chats (id, deleted_at) VALUES (?, ?)", id, now)
+        statements.run("DELETE FROM chats WHERE id = ?", id)
+      })
+    }),
+
+    deleted: db.once("Store.chats.deleted", (statements) => {
+      // A file that an older Homing wrote, and that is only looked at, has no such table.
+      const known = statements.get("SELECT 1 FROM sqlite_master WHERE name = 'deleted_chats'") !== undefined
+      return new Set(known ? decodeIds(statements.all("SELECT id FROM deleted_chats")).map(({ id }) => id) : [])
+    }),
 
     put: Effect.fn("Store.chats.put")(function*(chat) {
       const row = fromChat(chat)

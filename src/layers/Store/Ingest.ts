@@ -12,6 +12,7 @@ import { takeBack } from "./Answers.ts"
 import { aside, takenUp } from "./Aside.ts"
 import { type Database, decoderOf } from "./Database.ts"
 import { markSent } from "./Outbox.ts"
+import { wasAsked } from "./Prompts.ts"
 import type { Statements } from "./Sqlite.ts"
 
 const Event = Schema.Struct({ event: Schema.fromJsonString(RawEvent) })
@@ -185,6 +186,10 @@ export const makeIngest = (db: Database): Store["Service"]["inbox"]["ingest"] =>
       for (const key of batch.answered) statements.run(settleUnhandled, "answered", "answered_before", now, key)
       for (const echo of batch.echoes) take(statements, echo)
       for (const one of batch.redactions) redact(statements, one, now)
+      // Behind the echoes, by which the question that is meant may be known.
+      for (const { row, target } of batch.reactions) {
+        if (wasAsked(statements, target, row.roomId, row.sender)) insert(statements, row, now)
+      }
       for (const { events, from, roomId, to } of batch.gaps) {
         statements.run(
           "INSERT INTO gaps (room_id, from_token, to_token, events, noticed_at) VALUES (?, ?, ?, ?, ?)",

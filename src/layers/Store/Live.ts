@@ -13,6 +13,7 @@ import { makeInbox } from "./Inbox.ts"
 import { takeLease } from "./Lease.ts"
 import { migrate, migrations, schemaVersion } from "./Migrations.ts"
 import { makeOutbox } from "./Outbox.ts"
+import { makePrompts } from "./Prompts.ts"
 import { makeProvisioning } from "./Provisioning.ts"
 import { makePrune } from "./Prune.ts"
 import { makeReports } from "./Reports.ts"
@@ -28,6 +29,7 @@ export const makeStore = (db: Database): Store["Service"] => ({
   reports: makeReports(db),
   inbox: makeInbox(db),
   outbox: makeOutbox(db),
+  prompts: makePrompts(db),
   provisioning: makeProvisioning(db),
   prune: makePrune(db),
   forget: makeForget(db)

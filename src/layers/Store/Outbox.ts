@@ -119,12 +119,12 @@ const announce = (
  */
 export const markSent = (
   statements: Statements,
-  { eventId, transactionId }: { readonly transactionId: TransactionId; readonly eventId: EventId }
+  { eventId, transactionId }: { readonly transactionId: TransactionId; readonly eventId: EventId | undefined }
 ): void => {
   statements.run(
     `UPDATE outbox SET state = 'sent', event_id = ?, content = NULL, upload = NULL, reason = NULL, attempts = attempts + 1
       WHERE transaction_id = ? AND state <> 'sent'`,
-    eventId,
+    eventId ?? null,
     transactionId
   )
   forgetFile(statements, transactionId)

@@ -26,6 +26,7 @@ describe("decide: a room that shows a chat", () => {
     account: bot,
     now: 5000,
     chats: [bound],
+    deleted: new Set(),
     rooms: [room("a", { marker: content })]
   })
 

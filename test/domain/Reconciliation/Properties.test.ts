@@ -83,6 +83,10 @@ describe("decide, in any world", () => {
     assert.strictEqual(told.length, local.size + fresh.length)
   }, { arbitrary, timeout })
 
+  it.prop("brings no chat back that was deleted", [worlds], ([world]) => {
+    assert.deepStrictEqual(after(world).chats.filter(({ id }) => world.deleted.has(id)), [])
+  }, { arbitrary, timeout })
+
   it.prop("names only rooms and chats that it was shown, so nothing has to be created", [worlds], ([world]) => {
     const known = new Set<string>([
       ...world.rooms.map((room) => room.roomId),

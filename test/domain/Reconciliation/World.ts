@@ -213,14 +213,16 @@ export interface World {
   readonly account: UserId
   readonly rooms: ReadonlyArray<ServerRoom>
   readonly chats: ReadonlyArray<Chat>
+  readonly deleted: ReadonlySet<ChatId>
   readonly now: number
 }
 
 /** Worlds that keep what the store keeps: unique ids, and one chat a room. */
 export const worlds: Arbitrary.Arbitrary<World> = Arbitrary.all({
   rooms: Arbitrary.all([aServerRoom, aServerRoom, aServerRoom, aServerRoom, aServerRoom, aServerRoom]),
-  chats: Arbitrary.all([aLocalChat, aLocalChat, aLocalChat, aLocalChat])
-}).pipe(Arbitrary.map(({ chats, rooms }) => {
+  chats: Arbitrary.all([aLocalChat, aLocalChat, aLocalChat, aLocalChat]),
+  deletion: Arbitrary.all({ chat: aChat, happened: oneOf(false, false, true) })
+}).pipe(Arbitrary.map(({ chats, deletion, rooms }) => {
   const predecessors = new Map<string, RoomId>()
   rooms.forEach(({ honest, successor }, index) => {
     if (honest && successor !== undefined) predecessors.set(successor, roomId(`r${index + 1}`))
@@ -229,6 +231,7 @@ export const worlds: Arbitrary.Arbitrary<World> = Arbitrary.all({
   return {
     account: bot,
     now: 5000,
+    deleted: new Set(deletion.happened ? [chatId(deletion.chat)] : []),
     rooms: rooms.flatMap((seed, index) => {
       const name = `r${index + 1}`
       const owner = { displayName: seed.ownerName, membership: seed.ownerMembership }
@@ -246,7 +249,7 @@ export const worlds: Arbitrary.Arbitrary<World> = Arbitrary.all({
         : []
     }),
     chats: chats.flatMap(({ boundAt, detached, former, known, where, ...options }, index) => {
-      if (!known) return []
+      if (!known || (deletion.happened && deletion.chat === `c${index + 1}`)) return []
       const free = where !== null && !taken.has(where)
       if (free) taken.add(where)
       return [chat(`c${index + 1}`, null, {

@@ -83,6 +83,7 @@ export const batch = (rows: ReadonlyArray<InboxRow>, more: Partial<Batch> = {}):
   echoes: [],
   edits: [],
   redactions: [],
+  reactions: [],
   answered: [],
   gaps: [],
   encrypted: [],
