@@ -6,7 +6,7 @@ import { text } from "../../src/domain/Message.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { Responder } from "../../src/layers/Responder.ts"
 import { Store } from "../../src/layers/Store.ts"
-import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
+import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, repliedTo, startBot } from "./World.ts"
 
 /** A responder that does what the message says. */
 const moody = Layer.succeed(
@@ -78,6 +78,39 @@ describe("handling a message", () => {
         is_falling_back: false,
         "m.in_reply_to": { event_id: question }
       })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("stays in the thread with the answer to a command, and with a diagnostic", () =>
+    Effect.gen(function*() {
+      const { alice, room } = yield* aConversation({ responder: moody })
+      const root = yield* alice.say(room, "root")
+      for (const body of ["!status", "!delete", "!nonsense", "fail"]) {
+        const question = yield* alice.say(room, body, { "m.relates_to": { rel_type: "m.thread", event_id: root } })
+        const answer = yield* answerTo(alice, room, question)
+        assert.deepInclude(answer.content["m.relates_to"], { rel_type: "m.thread", event_id: root }, body)
+      }
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("hears a reply to itself in a larger room, in a thread too, and no message that only stands behind one of its own", () =>
+    Effect.gen(function*() {
+      const { alice, server } = yield* aConversation()
+      const group = yield* alice.createRoom({ name: "Group", invite: [botId, (yield* server.as("bea")).userId] })
+      yield* alice.waitFor(group, ({ sender, type }) => sender === botId && type === "m.room.message")
+      yield* (yield* server.as("bea")).join(group)
+      const root = yield* alice.say(group, `${botId} root`)
+      const said = yield* answerTo(alice, group, root)
+      const inThread = (isFallback: boolean) => ({
+        "m.relates_to": {
+          rel_type: "m.thread",
+          event_id: root,
+          is_falling_back: isFallback,
+          "m.in_reply_to": { event_id: said.event_id }
+        }
+      })
+      const passedOver = yield* alice.say(group, "behind it", inThread(true))
+      const heard = yield* alice.say(group, "to it", inThread(false))
+      assert.strictEqual(bodyOf(yield* answerTo(alice, group, heard)), "to it")
+      assert.notInclude((yield* alice.messages(group)).map(repliedTo), passedOver)
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("renders markdown, and lets no script through", () =>
