@@ -1,9 +1,9 @@
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { EventId, type RoomId } from "../domain/Ids.ts"
 import { joinedCount } from "../domain/ServerRoom.ts"
 import type { Settlement } from "../domain/Settlement.ts"
+import { elapsed } from "../layers/Elapsed.ts"
 import { type Governor, type LaneStep, makeLanes } from "../layers/Lanes.ts"
 import { MatrixMessages, MatrixRooms } from "../layers/MatrixClient.ts"
 import type { PendingRow } from "../layers/Store.ts"
@@ -35,7 +35,7 @@ export const openReceipts = Effect.fnUntraced(function*(governor: Governor) {
   const send = Effect.fnUntraced(function*(room: RoomId): Effect.fn.Return<LaneStep> {
     const next = unsent.get(room)
     if (next === undefined) return "idle"
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* elapsed
     const wait = Math.max(next.due - now, yield* governor.remaining)
     if (wait > 0) return { waitMillis: wait }
     unsent.delete(room)
@@ -62,7 +62,7 @@ export const openReceipts = Effect.fnUntraced(function*(governor: Governor) {
         const room = yield* rooms.view(roomId)
         if (room === undefined || joinedCount(room) > 2) return
       }
-      const due = unsent.get(roomId)?.due ?? takeTurn(yield* Clock.currentTimeMillis)
+      const due = unsent.get(roomId)?.due ?? takeTurn(yield* elapsed)
       unsent.set(roomId, { event: EventId.make(key), due })
       yield* lanes.wake(roomId)
     })

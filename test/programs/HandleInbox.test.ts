@@ -5,7 +5,7 @@ import { text } from "../../src/domain/Message.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { Responder } from "../../src/layers/Responder.ts"
 import { Store } from "../../src/layers/Store.ts"
-import { aChat, aDatabase, answerTo, bodyOf, homeserver, startBot } from "./World.ts"
+import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
 /** A process that can be killed: from then on nothing that it does reaches its database. */
 const makeProcess = Effect.gen(function*() {
@@ -70,7 +70,8 @@ describe("the inbox", () => {
         const rooms = yield* Effect.forEach(["Poison", "Tea", "Coffee", "Milk"], (name) => aChat(alice, name))
         yield* stopped(first)
         const [poisoned = "", ...others] = rooms
-        const poison = yield* alice.say(poisoned, "poison")
+        const inThread = { "m.relates_to": { rel_type: "m.thread", event_id: yield* alice.say(poisoned, "root") } }
+        const poison = yield* alice.say(poisoned, "poison", inThread)
         const innocent = yield* Effect.forEach(others, (room) => alice.say(room, "innocent"))
 
         yield* Effect.repeat(live(database), { times: 11 })
@@ -78,7 +79,9 @@ describe("the inbox", () => {
         for (const [index, room] of others.entries()) {
           assert.strictEqual(bodyOf(yield* answerTo(alice, room, innocent[index] ?? "")), "innocent")
         }
-        assert.include(bodyOf(yield* answerTo(alice, poisoned, poison)), "10 times")
+        const diagnostic = yield* answerTo(alice, poisoned, poison)
+        assert.include(bodyOf(diagnostic), "10 times")
+        assert.deepInclude(diagnostic.content["m.relates_to"], inThread["m.relates_to"])
       }).pipe(Effect.provide(homeserver)),
     20_000
   )
@@ -115,6 +118,28 @@ describe("the inbox", () => {
       }).pipe(Effect.provide(homeserver)),
     20_000
   )
+
+  it.effect("answers an edit once that killed the process before it was settled", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const first = yield* startBot({ database })
+      const room = yield* aChat(alice)
+      const question = yield* alice.say(room, "hello")
+      yield* answerTo(alice, room, question)
+      yield* stopped(first)
+      yield* alice.say(room, "* poison", {
+        "m.new_content": { msgtype: "m.text", body: "poison" },
+        "m.relates_to": { rel_type: "m.replace", event_id: question }
+      })
+      yield* live(database)
+      yield* startBot({ database })
+      yield* answerTo(alice, room, yield* alice.say(room, "the end"))
+      const edits = (yield* alice.messages(room)).filter(({ content, sender }) =>
+        sender === botId && content["m.new_content"] !== undefined
+      )
+      assert.lengthOf(edits, 1)
+    }).pipe(Effect.provide(homeserver)))
 
   it.effect("counts no life for what it leaves when it is stopped in order", () =>
     Effect.gen(function*() {
