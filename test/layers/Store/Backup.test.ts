@@ -198,7 +198,7 @@ describe("restoring", () => {
     Effect.gen(function*() {
       const dataDir = yield* aDataDir
       const spoil = {
-        "It is damaged": (dir: string) => {
+        malformed: (dir: string) => {
           const bytes = readFileSync(join(dir, "homing.db"))
           writeFileSync(join(dir, "homing.db"), bytes.fill(0xa5, 4096))
         },
