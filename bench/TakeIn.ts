@@ -7,6 +7,7 @@ import { Homeserver } from "../src/layers/Homeserver.ts"
 import * as MatrixClient from "../src/layers/MatrixClient.ts"
 import { MatrixSession } from "../src/layers/MatrixClient.ts"
 import { readSyncResponse } from "../src/layers/MatrixClient/SyncResponse.ts"
+import { RepairMemory } from "../src/layers/RepairMemory.ts"
 import { Store } from "../src/layers/Store.ts"
 import { openDataDir } from "../src/layers/Store/Live.ts"
 import { ingest } from "../src/programs/Ingest.ts"
@@ -44,7 +45,7 @@ const answerOf = (n: number): string =>
   })
 
 const services = (dataDir: string) =>
-  Layer.mergeAll(MatrixClient.layerMemory, ChatManager.layer, AnotherSession.layer).pipe(
+  Layer.mergeAll(MatrixClient.layerMemory, ChatManager.layer, RepairMemory.layer, AnotherSession.layer).pipe(
     Layer.provideMerge(Layer.effect(Store, openDataDir(dataDir))),
     Layer.provideMerge(AppConfig.layerTest()),
     Layer.provideMerge(Homeserver.layer({ users: [{ name: "bot", password: "password" }] }))

@@ -24,6 +24,7 @@ import { Door } from "./layers/Homeserver/Door.ts"
 import type { Person } from "./layers/Homeserver/Person.ts"
 import { InviteLimit } from "./layers/InviteLimit.ts"
 import * as MatrixClient from "./layers/MatrixClient.ts"
+import { RepairMemory } from "./layers/RepairMemory.ts"
 import type { Responder } from "./layers/Responder.ts"
 import { Store } from "./layers/Store.ts"
 import { main } from "./programs/Main.ts"
@@ -75,6 +76,7 @@ export const startBot = Effect.fn("startBot")(function*({ responder, settings }:
       ChatManager.layer,
       DiagnosticLimit.layer,
       InviteLimit.layer,
+      RepairMemory.layer,
       AnotherSession.layer,
       Health.layer
     )),

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import { ChatId, DeviceId, RoomId, UserId } from "./Ids.ts"
+import { ChatId, DeviceId, ReferenceCode, RoomId, UserId } from "./Ids.ts"
 
 /**
  * What is wrong, in words of the person who can mend it. Each `message` is one paragraph that names the setting or the
@@ -23,7 +23,9 @@ export class UnregisteredRoom extends Schema.TaggedError<UnregisteredRoom>()("Un
   room: RoomId,
   user: UserId,
   /** What the repair of this room found, as reason codes with counts; absent when none was tried. */
-  repair: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int))
+  repair: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
+  /** The diagnostic that was given when the last repair did not help; only while that is so recent that none was tried now. */
+  toldAs: Schema.optionalKey(ReferenceCode)
 }) {
   override get message() {
     return `No chat is bound to room ${this.room}.`

@@ -12,6 +12,7 @@ import type { SyncBatch } from "../domain/SyncBatch.ts"
 import { AnotherSession } from "../layers/AnotherSession.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { MatrixSession } from "../layers/MatrixClient.ts"
+import { RepairMemory } from "../layers/RepairMemory.ts"
 import { type InboxRow, Store } from "../layers/Store.ts"
 import { fillGaps } from "./FillGaps.ts"
 import { wouldAccept } from "./Gate.ts"
@@ -96,7 +97,10 @@ export const ingest = Effect.fn("ingest")(function*(
   // The initial batch was reconciled as a whole, inside the gate.
   if (!batch.initial) {
     const changed = new Set([...batch.departures.map(({ roomId }) => roomId), ...batch.reshaped])
-    yield* Effect.forEach(changed, reconcileChange, { discard: true })
+    const repairs = yield* RepairMemory
+    yield* Effect.forEach(changed, (room) => Effect.andThen(repairs.forget(room), reconcileChange(room)), {
+      discard: true
+    })
   }
   return {
     heard: new Set([...rows, ...arrivals.reactions].map(({ roomId }) => roomId)),

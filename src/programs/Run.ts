@@ -5,6 +5,7 @@ import { ChatManager } from "../layers/ChatManager.ts"
 import { DiagnosticLimit } from "../layers/DiagnosticLimit.ts"
 import { InviteLimit } from "../layers/InviteLimit.ts"
 import * as MatrixClient from "../layers/MatrixClient.ts"
+import { RepairMemory } from "../layers/RepairMemory.ts"
 import type { Responder } from "../layers/Responder.ts"
 import { Store } from "../layers/Store.ts"
 import { main } from "./Main.ts"
@@ -15,11 +16,9 @@ const services = Layer.mergeAll(
   ChatManager.layer,
   DiagnosticLimit.layer,
   InviteLimit.layer,
+  RepairMemory.layer,
   AnotherSession.layer
-)
-  .pipe(
-    Layer.provideMerge(Store.layer)
-  )
+).pipe(Layer.provideMerge(Store.layer))
 
 /** The main program on its real layers. Needs the configuration, and the health to report to. */
 export const run = (responder: Layer.Layer<Responder, never, MatrixClient.MatrixMedia>) =>

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { UserId } from "../../src/domain/Ids.ts"
+import { ReferenceCode, UserId } from "../../src/domain/Ids.ts"
 import { text } from "../../src/domain/Message.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { Responder } from "../../src/layers/Responder.ts"
 import { Store } from "../../src/layers/Store.ts"
-import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, repliedTo, startBot } from "./World.ts"
+import { aChat, aDatabase, answerTo, bodyOf, type Bot, botId, homeserver, repliedTo, startBot } from "./World.ts"
 
 /** A responder that does what the message says. */
 const moody = Layer.succeed(
@@ -43,6 +43,8 @@ const aConversation = Effect.fnUntraced(function*(options: Partial<Parameters<ty
   const room = yield* aChat(alice)
   return { server, alice, bot, database, room }
 })
+
+const warnings = ({ log }: Bot) => log.filter(({ event }) => event === "message_not_handled")
 
 describe("handling a message", () => {
   it.effect("refers to the message that it answers", () =>
@@ -222,14 +224,74 @@ describe("handling a message", () => {
         sender === botId && type === "m.room.message"
       )
       assert.strictEqual(told.length, 3, "greeting, one diagnostic for the messages, one for the command")
-      assert.strictEqual(
-        lost.log.filter(({ event }) => event === "message_not_handled").length,
-        4,
-        "but each is logged"
-      )
+      assert.strictEqual(warnings(lost).length, 2, "and so is the log")
 
       yield* TestClock.adjust("1 minute")
       yield* answerTo(alice, room, yield* alice.say(room, "four"))
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("repairs a busy room that nobody knows less and less often, and gives each message the code of the one that was told", () =>
+    Effect.gen(function*() {
+      const { alice, bot, room, server } = yield* aConversation()
+      yield* bot.stop
+      const account = yield* server.as("bot")
+      yield* account.setRoomAccountData(room, "dev.homing.chat", {})
+      const database = yield* aDatabase
+      const { inbox } = Context.get(database, Store)
+      const lost = yield* startBot({ database })
+      yield* TestClock.adjust("1 second")
+
+      const before = (yield* server.requests).length
+      const question = yield* alice.say(room, "number 0")
+      const diagnostic = yield* answerTo(alice, room, question)
+      const code = ReferenceCode.make(String(warnings(lost)[0]?.data["code"]))
+      assert.include(bodyOf(diagnostic), code)
+      for (let number = 1; number < 100; number++) {
+        const next = yield* alice.say(room, `number ${number}`)
+        yield* TestClock.adjust("10 seconds")
+        if (number <= 6) assert.include(yield* inbox.find(next), { state: "failed", code })
+      }
+      assert.include(yield* inbox.findByCode(code), { key: question })
+      const reads = (yield* server.requests).slice(before).filter(({ path, user }) =>
+        user === botId && path.endsWith("/state")
+      )
+      // At 0, 1, 3, 7 and 15 minutes: of sixteen.
+      assert.deepStrictEqual(warnings(lost).map(({ data }) => data["others"]), [0, 6, 11, 23, 47])
+      assert.strictEqual(reads.length, 5)
+      const told = (yield* alice.messages(room)).filter(({ sender, type }) =>
+        sender === botId && type === "m.room.message"
+      )
+      assert.strictEqual(told.length, 1 + 5)
+
+      yield* account.setRoomAccountData(room, "dev.homing.chat", { version: 1, chat_id: "no marker" })
+      yield* TestClock.adjust("1 second")
+      yield* answerTo(alice, room, yield* alice.say(room, "!rename Nothing"))
+      yield* answerTo(alice, room, yield* alice.say(room, "!register"))
+      assert.strictEqual(bodyOf(yield* answerTo(alice, room, yield* alice.say(room, "at last"))), "at last")
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("looks again for the chat of a room at once when the room has changed", () =>
+    Effect.gen(function*() {
+      const { alice, bot, room, server } = yield* aConversation()
+      yield* bot.stop
+      const account = yield* server.as("bot")
+      const marker = yield* account.roomAccountData(room, "dev.homing.chat")
+      yield* account.setRoomAccountData(room, "dev.homing.chat", {})
+      const lost = yield* startBot({ database: yield* aDatabase })
+      yield* TestClock.adjust("1 second")
+      yield* answerTo(alice, room, yield* alice.say(room, "lost"))
+      // It shows nothing, but is another room now.
+      yield* account.setRoomAccountData(room, "dev.homing.chat", { version: 1, more: true })
+      yield* TestClock.adjust("1 second")
+      yield* alice.say(room, "still lost")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(warnings(lost).map(({ data }) => data["repair"]), [
+        { "skipped.no_marker": 1 },
+        { "skipped.malformed_marker": 1 }
+      ])
+      yield* account.setRoomAccountData(room, "dev.homing.chat", Object.assign({}, marker))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(bodyOf(yield* answerTo(alice, room, yield* alice.say(room, "found"))), "found")
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("ignores its own messages, notices, edits and strangers, each for a reason", () =>

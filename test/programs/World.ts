@@ -10,6 +10,7 @@ import { Homeserver } from "../../src/layers/Homeserver.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
 import { InviteLimit } from "../../src/layers/InviteLimit.ts"
 import * as MatrixClient from "../../src/layers/MatrixClient.ts"
+import { RepairMemory } from "../../src/layers/RepairMemory.ts"
 import { Responder } from "../../src/layers/Responder.ts"
 import { Store } from "../../src/layers/Store.ts"
 import { main } from "../../src/programs/Main.ts"
@@ -70,6 +71,7 @@ export const startBot = Effect.fn("startBot")(function*(options: {
       options.chatManager ?? ChatManager.layer,
       DiagnosticLimit.layer,
       InviteLimit.layer,
+      RepairMemory.layer,
       AnotherSession.layer,
       Layer.succeedContext(health)
     )

@@ -255,7 +255,12 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
     reword: makeReword(db),
 
     findByCode: Effect.fn("Store.inbox.findByCode")(function*(code) {
-      const row = yield* firstRow(db, Record, sql`SELECT ${sql.literal(recordColumns)} FROM inbox WHERE code = ${code}`)
+      // Of a busy room that nobody knew, many have the code of the one that was told.
+      const row = yield* firstRow(
+        db,
+        Record,
+        sql`SELECT ${sql.literal(recordColumns)} FROM inbox WHERE code = ${code} ORDER BY seq LIMIT 1`
+      )
       return row && toRecord(row)
     }),
 
