@@ -37,6 +37,7 @@ const rooms = chats.map((chat, i): ServerRoom => ({
   predecessor: undefined,
   origin: undefined,
   children: new Set(),
+  listed: new Set(),
   members: new Map([account, owner].map((user) => [user, { membership: "join", displayName: undefined }]))
 }))
 

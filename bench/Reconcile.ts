@@ -54,6 +54,7 @@ const rooms = chats.slice(0, roomCount).map((chat, i): ServerRoom => ({
   predecessor: undefined,
   origin: undefined,
   children: new Set(),
+  listed: new Set(),
   members: new Map([account, owner].map((user) => [user, { membership: "join", displayName: undefined }]))
 }))
 

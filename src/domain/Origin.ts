@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import { maximumTitleLength } from "./Chat.ts"
 import { ChatId, EventId, type RoomId, UserId } from "./Ids.ts"
 import { type Marker, markerVersion } from "./Marker.ts"
+import { endOf } from "./Reconciliation/Upgrades.ts"
 import type { ServerRoom } from "./ServerRoom.ts"
 
 /**
@@ -90,6 +91,16 @@ const byContent = (a: ServerRoom, b: ServerRoom): number =>
   Number(a.marker === undefined) - Number(b.marker === undefined) ||
   (a.roomId < b.roomId ? -1 : 1)
 
+/** The Spaces that the bot made and is in, and what each was replaced by, which does not say itself whose it is. */
+export const ownSpaces = (
+  rooms: ReadonlyMap<RoomId, ServerRoom>
+): ReadonlyArray<{ readonly made: ServerRoom; readonly origin: SpaceOrigin; readonly now: ServerRoom }> =>
+  [...rooms.values()].flatMap((made) =>
+    made.membership === "join" && made.origin?.kind === "space"
+      ? [{ made, origin: made.origin, now: endOf(rooms, made) }]
+      : []
+  )
+
 /**
  * What making rooms left open: rooms that their owner's Space does not list, which is the last step; and Spaces that were made
  * twice and list nothing. Where the bot is in no Space of the owner it was sent away, and nothing is open.
@@ -98,16 +109,17 @@ export const leftOpen = (rooms: ReadonlyArray<ServerRoom>): {
   readonly unlisted: ReadonlyArray<ChatRoom>
   readonly surplusSpaces: ReadonlyArray<ServerRoom>
 } => {
-  const spaces = rooms.filter(({ membership, origin }) => membership === "join" && origin?.kind === "space")
-  const owners = new Set(spaces.map(({ origin }) => origin?.owner))
-  const listed = new Set(spaces.flatMap(({ children }) => [...children]))
+  const spaces = ownSpaces(new Map(rooms.map((room) => [room.roomId, room])))
+  const owners = new Set(spaces.map(({ origin }) => origin.owner))
+  const listed = new Set(spaces.flatMap(({ made, now }) => [...made.children, ...now.children]))
   return {
     unlisted: rooms.filter(isChatRoom).filter(({ origin, roomId, tombstone }) =>
       owners.has(origin.owner) && !listed.has(roomId) && tombstone === undefined
     ),
-    surplusSpaces: spaces.filter((space) =>
-      space.origin !== undefined && space.children.size === 0 &&
-      roomOfRequest(rooms, requestKey(space.origin)) !== space
+    surplusSpaces: spaces.flatMap(({ made, origin }) =>
+      made.children.size === 0 && made.tombstone === undefined && roomOfRequest(rooms, requestKey(origin)) !== made
+        ? [made]
+        : []
     )
   }
 }

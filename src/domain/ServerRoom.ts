@@ -29,6 +29,8 @@ export interface ServerRoom {
   readonly origin: Origin | undefined
   /** Of a Space: the rooms that it lists, and those that it ever listed (`m.space.child`). */
   readonly children: ReadonlySet<RoomId>
+  /** Of these, the ones that it lists now. */
+  readonly listed: ReadonlySet<RoomId>
   /** Joined and invited members, the bot included. Empty when the bot is not in the room. */
   readonly members: ReadonlyMap<UserId, RoomMember>
 }
@@ -38,6 +40,8 @@ export interface Tombstone {
   readonly sender: UserId
   /** Whether the sender has the power level for `m.room.tombstone` in that room (its creators always have, from room version 12 on). */
   readonly permitted: boolean
+  /** Whether the bot has the power level for `m.room.message` in that room still: an upgrade raises what it takes. */
+  readonly maySpeak: boolean
 }
 
 /** How many members have joined. */

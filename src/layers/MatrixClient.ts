@@ -18,7 +18,7 @@ import type {
   SyncStalled,
   Undecryptable
 } from "../domain/Errors.ts"
-import type { DeviceId, EventId, RoomId, SyncToken, UserId } from "../domain/Ids.ts"
+import type { DeviceId, EventId, RoomId, ServerName, SyncToken, UserId } from "../domain/Ids.ts"
 import type { Marker } from "../domain/Marker.ts"
 import type { OutgoingFile, OutgoingMessage } from "../domain/Message.ts"
 import type { Origin } from "../domain/Origin.ts"
@@ -109,7 +109,8 @@ export class MatrixMedia extends Context.Service<MatrixMedia, {
 
 /** Makes and changes rooms. Only commands and invites may have it: reconciliation's type does not. */
 export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
-  join(room: RoomId): Effect.Effect<void, MatrixFailure>
+  /** `via`: a server that knows a room to which the bot was not invited. */
+  join(room: RoomId, via?: ServerName): Effect.Effect<void, MatrixFailure>
   leave(room: RoomId, reason?: string): Effect.Effect<void, MatrixFailure>
   /** Takes a room that was left out of the account's own list of them. */
   forget(room: RoomId): Effect.Effect<void, MatrixFailure>
@@ -134,6 +135,8 @@ export class MatrixProvisioning extends Context.Service<MatrixProvisioning, {
   removeDirect(rooms: ReadonlySet<RoomId>): Effect.Effect<void, MatrixFailure>
   /** The Space lists the room from now on. Can be done twice. */
   addToSpace(space: RoomId, room: RoomId): Effect.Effect<void, MatrixFailure>
+  /** The Space does not list the room any more. Can be done twice. */
+  removeFromSpace(space: RoomId, room: RoomId): Effect.Effect<void, MatrixFailure>
   /** Writes the marker of a chat into the account data of its room; undefined takes it away. */
   writeMarker(room: RoomId, marker: Marker | undefined): Effect.Effect<void, MatrixFailure>
 }>()("homing/MatrixProvisioning") {}

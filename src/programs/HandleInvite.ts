@@ -9,6 +9,7 @@ import { notice } from "../domain/Message.ts"
 import { isAllowed } from "../domain/Policy.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { answered, ignored } from "../domain/Settlement.ts"
+import { replacesOwnSpace } from "../domain/UpgradeDuties.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { InviteLimit } from "../layers/InviteLimit.ts"
@@ -35,10 +36,7 @@ export const handleInvite = Effect.fn("handleInvite")(function*({ attempts, key,
 
   const rooms = yield* MatrixRooms
   const invited = yield* rooms.view(roomId)
-  if (invited?.isSpace === true) {
-    yield* decline(roomId, noSpaces)
-    return ignored("space_invite")
-  }
+  if (invited?.isSpace === true) return yield* spaceInvite(roomId)
 
   const provisioning = yield* MatrixProvisioning
   // Only the invite tells this: kept before it is gone.
@@ -46,10 +44,7 @@ export const handleInvite = Effect.fn("handleInvite")(function*({ attempts, key,
   yield* provisioning.join(roomId)
   const room = yield* rooms.read(roomId)
   // An invite need not tell what kind of room it leads to.
-  if (room.isSpace) {
-    yield* decline(roomId, noSpaces)
-    return ignored("space_invite")
-  }
+  if (room.isSpace) return yield* spaceInvite(roomId)
 
   // The room may show a chat already: the successor of an upgraded room, or one that the bot was kicked from.
   const known = yield* resolveChat({ roomId, sender }, room).pipe(
@@ -77,6 +72,13 @@ export const handleInvite = Effect.fn("handleInvite")(function*({ attempts, key,
     ? offerToMove(config.commandPrefix, yield* (yield* ChatManager).list(sender))
     : undefined
   return yield* say([greetingTo(known, config.commandPrefix), ...(offer === undefined ? [] : [offer])].join("\n\n"))
+})
+
+/** Into a Space that replaces one of the bot's own it goes by itself, with all that is to be done there. */
+const spaceInvite = Effect.fnUntraced(function*(space: RoomId) {
+  const rooms = new Map((yield* (yield* MatrixRooms).snapshot).map((room) => [room.roomId, room]))
+  if (!replacesOwnSpace(rooms, space)) yield* decline(space, noSpaces)
+  return ignored("space_invite")
 })
 
 const noSpaces = "This is a Space: I show no chats in one. Please invite me to a room."

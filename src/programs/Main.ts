@@ -3,6 +3,7 @@ import { Health } from "../layers/Health.ts"
 import { makeGovernor } from "../layers/Lanes.ts"
 import { MatrixSession } from "../layers/MatrixClient.ts"
 import { openOutbox } from "./Deliver.ts"
+import { openUpgrades } from "./FollowUpgrades.ts"
 import { openInbox } from "./HandleInbox.ts"
 import { openReceipts } from "./Receipts.ts"
 import { logReport } from "./Reconcile.ts"
@@ -25,6 +26,7 @@ export const main = Effect.gen(function*() {
   const governor = yield* makeGovernor
   const outbox = yield* openOutbox(governor)
   const inbox = yield* openInbox(outbox, yield* openReceipts(governor))
+  const upgrades = yield* openUpgrades
 
   // From here to the loop the client is held: no second request goes out before reconciliation has ended.
   yield* initialSync
@@ -33,5 +35,5 @@ export const main = Effect.gen(function*() {
   yield* logReport(report)
 
   yield* Effect.addFinalizer(() => health.set({ phase: "stopping" }))
-  return yield* answerPeople({ inbox, outbox })
+  return yield* answerPeople({ inbox, outbox, upgrades })
 }).pipe(Effect.scoped)

@@ -5,6 +5,7 @@ import type { MatrixFailure } from "../domain/Errors.ts"
 import type { RoomId, UserId } from "../domain/Ids.ts"
 import { notice } from "../domain/Message.ts"
 import { type ChatOrigin, type Origin, requestKey, roomOfRequest, type SpaceOrigin } from "../domain/Origin.ts"
+import { endOf } from "../domain/Reconciliation/Upgrades.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
@@ -71,9 +72,9 @@ interface MadeRoom {
 const madeRoom = Effect.fnUntraced(function*(asked: Origin, space: RoomId | undefined) {
   const { provisioning } = yield* Store
   // What was kept first is what counts: a title that was edited meanwhile makes no other room.
-  const { origin } = yield* provisioning.begin(asked)
+  const { origin, roomId: kept } = yield* provisioning.begin(asked)
   const made = yield* patiently(Effect.gen(function*() {
-    const found = yield* findRoom(requestKey(origin))
+    const found = (yield* findRoom(requestKey(origin))) ?? (yield* keptRoom(origin, kept))
     return found ?? { origin, roomId: yield* createRoom(origin, space) }
   }))
   yield* provisioning.made(made.origin, made.roomId)
@@ -115,10 +116,20 @@ const findRoom = Effect.fnUntraced(
   }
 )
 
+/** Where it was replaced by another, that one is meant, which says nothing of what it was made for. */
 const madeRoomOf = (rooms: ReadonlyArray<ServerRoom>, key: string): MadeRoom | undefined => {
   const room = roomOfRequest(rooms, key)
-  return room?.origin === undefined ? undefined : { roomId: room.roomId, origin: room.origin }
+  if (room?.origin === undefined) return undefined
+  const end = endOf(new Map(rooms.map((room) => [room.roomId, room])), room)
+  return { roomId: end.roomId, origin: room.origin }
 }
+
+/** What replaced a room that the bot has left since is known here only. */
+const keptRoom = Effect.fnUntraced(function*(origin: Origin, kept: RoomId | undefined) {
+  const room = kept === undefined ? undefined : yield* (yield* MatrixRooms).view(kept)
+  const made: MadeRoom | undefined = room?.membership === "join" ? { origin, roomId: room.roomId } : undefined
+  return made
+})
 
 const showChat = Effect.fnUntraced(function*(origin: ChatOrigin, room: RoomId) {
   const chats = yield* ChatManager

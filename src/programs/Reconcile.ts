@@ -9,6 +9,7 @@ import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
+import { tellOfMoves } from "./TellOfMove.ts"
 
 /** Compares every room on the server with every chat here, carries out what was decided, and keeps the report. Only reads the server. */
 export const reconcileAll = Effect.fn("reconcileAll")(function*() {
@@ -81,6 +82,7 @@ const reconcile = Effect.fnUntraced(function*(
   const startedAt = yield* Clock.currentTimeMillis
   const outcomes = decide({ account, rooms, chats, deleted: yield* (yield* Store).chats.deleted, now: startedAt })
   yield* (yield* ChatManager).apply(outcomes)
+  yield* tellOfMoves(outcomes, rooms, account)
   const durationMs = (yield* Clock.currentTimeMillis) - startedAt
   const report = reportOf({ scope, startedAt, durationMs, rooms: rooms.length, chats: chats.length, outcomes })
   // A repair that found nothing is told in the warning of the message that asked for it.

@@ -12,6 +12,7 @@ import { Store } from "../layers/Store.ts"
 import { becomeVerified } from "./BecomeVerified.ts"
 import { patience } from "./FillGaps.ts"
 import { finishRoomsOrWarn } from "./FinishRooms.ts"
+import type { Upgrades } from "./FollowUpgrades.ts"
 import { ingest } from "./Ingest.ts"
 import { writeOpenMarkers } from "./Markers.ts"
 import { logReport } from "./Reconcile.ts"
@@ -22,6 +23,7 @@ import { reconcileAndTell } from "./TellAdmins.ts"
 export interface RoomLanes {
   readonly inbox: Lanes<RoomId, StoreUnavailable>
   readonly outbox: Lanes<RoomId, StoreUnavailable>
+  readonly upgrades: Upgrades
 }
 
 const syncFromCursor = Effect.gen(function*() {
@@ -109,16 +111,22 @@ const takeIn = Effect.fn("takeIn")(function*(
   yield* Effect.forEach(owed, lanes.outbox.wake, { discard: true })
   if (batch.initial || batch.reshaped.length > 0) yield* Effect.forkScoped(writeOpenMarkersOrWarn)
   if (batch.departures.length > 0) yield* Effect.forkScoped(forgetDirect(batch))
+  // A room that was replaced may have been told where its chat goes on.
+  if (batch.reshaped.length > 0) {
+    yield* Effect.forEach(yield* (yield* Store).outbox.pendingRooms, lanes.outbox.wake, { discard: true })
+  }
+  yield* lanes.upgrades.wake(batch)
   if (batch.initial) yield* Effect.forkScoped(finishRoomsOrWarn)
   if (batch.initial) yield* Effect.forkScoped(becomeVerified)
 })
 
-const openLanes = Effect.fnUntraced(function*({ inbox, outbox }: RoomLanes) {
+const openLanes = Effect.fnUntraced(function*({ inbox, outbox, upgrades }: RoomLanes) {
   const store = yield* Store
   yield* Effect.forEach(yield* store.outbox.pendingRooms, outbox.wake, { discard: true })
   yield* Effect.forEach(yield* store.inbox.pendingRooms, inbox.wake, { discard: true })
   yield* outbox.open
   yield* inbox.open
+  yield* upgrades.open
   yield* (yield* Health).set({ phase: "running" })
 })
 

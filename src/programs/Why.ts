@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ReferenceCode, type RoomId } from "../domain/Ids.ts"
-import { isNewsKey } from "../domain/Reconciliation/Explain.ts"
+import { isMoveKey, isNewsKey } from "../domain/Reconciliation/Explain.ts"
 import { AppConfig, localSettingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport } from "../layers/AppConfig/Resolution.ts"
 import { type InboxRecord, type OutboxRecord, Store } from "../layers/Store.ts"
@@ -45,6 +45,12 @@ export const whatBecameOf = Effect.fn("whatBecameOf")(function*(id: string, room
   if (isNewsKey(record.key)) {
     return [
       `The bot told its operators what it found at its start, at ${timeOf(record.receivedAt)}.`,
+      ...answers.map(answerIn)
+    ]
+  }
+  if (isMoveKey(record.key)) {
+    return [
+      `The bot told this room where its chat goes on, at ${timeOf(record.receivedAt)}.`,
       ...answers.map(answerIn)
     ]
   }

@@ -47,6 +47,14 @@ describe("what a room was made for", () => {
     assert.deepStrictEqual(open.unlisted.map(({ roomId }) => roomId), [unlisted.roomId])
     assert.deepStrictEqual(open.surplusSpaces, [second])
   })
+
+  it("leaves nothing open where the Space was replaced: what the new one lists is listed, and the old one is no second one", () => {
+    const old = { ...space("s1"), tombstone: tombstone("s2") }
+    const next = room("s2", { isSpace: true, predecessor: roomId("s1"), children: new Set([roomId("new")]) })
+    assert.deepStrictEqual(leftOpen([room("new", { origin }), old, next]), { unlisted: [], surplusSpaces: [] })
+    const { unlisted } = leftOpen([room("new", { origin }), old, { ...next, predecessor: undefined }])
+    assert.deepStrictEqual(unlisted.map(({ roomId }) => roomId), [roomId("new")])
+  })
 })
 
 describe("reconciliation of a room that the bot made", () => {

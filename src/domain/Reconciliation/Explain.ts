@@ -1,4 +1,5 @@
 import { codeSpan } from "../CodeSpan.ts"
+import type { RoomId } from "../Ids.ts"
 import { plural } from "../Plural.ts"
 import type { Outcome, ReconciliationReport } from "../Reconciliation.ts"
 
@@ -82,6 +83,14 @@ const newsKey = "news."
 
 /** Whether this is what the news of a report is called, and not the key of somebody's message. */
 export const isNewsKey = (key: string): boolean => key.startsWith(newsKey)
+
+const moveKey = "moved."
+
+/** What a room is told once its chat has followed an upgrade is called, once for good. */
+export const moveKeyOf = (room: RoomId): string => `${moveKey}${room}`
+
+/** Whether this is what such a word is called, and not the key of somebody's message. */
+export const isMoveKey = (key: string): boolean => key.startsWith(moveKey)
 
 /**
  * What the news of a report is called: a change by when it was made, for it may happen again. Conflicts alone by what they are, so that

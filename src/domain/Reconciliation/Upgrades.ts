@@ -14,13 +14,7 @@ export type UpgradePath = ReadonlyArray<RoomId>
  * bites its own tail has no end and is no path. Linear in the number of rooms.
  */
 export const upgradePaths = (rooms: ReadonlyMap<RoomId, ServerRoom>): ReadonlyArray<UpgradePath> => {
-  const successorOf = (room: ServerRoom): ServerRoom | undefined => {
-    if (room.tombstone?.permitted !== true || room.isSpace || isHearsay(room)) return undefined
-    const successor = rooms.get(room.tombstone.successor)
-    return successor?.membership === "join" && !successor.isSpace && successor.predecessor === room.roomId
-      ? successor
-      : undefined
-  }
+  const successorOf = (room: ServerRoom) => room.isSpace ? undefined : successorIn(rooms, room)
 
   const paths: Array<UpgradePath> = []
   for (const end of rooms.values()) {
@@ -35,6 +29,31 @@ export const upgradePaths = (rooms: ReadonlyMap<RoomId, ServerRoom>): ReadonlyAr
     if (path.length > 1) paths.push(path)
   }
   return paths
+}
+
+/** The room, or the Space, that replaced this one, where it may be followed. */
+const successorIn = (rooms: ReadonlyMap<RoomId, ServerRoom>, room: ServerRoom): ServerRoom | undefined => {
+  const wanted = wantedSuccessor(room)
+  const successor = wanted === undefined ? undefined : rooms.get(wanted)
+  return successor?.membership === "join" && successor.isSpace === room.isSpace && successor.predecessor === room.roomId
+    ? successor
+    : undefined
+}
+
+/** Where a room says that it goes on, and may say so. Whether that is so is for the successor to say. */
+export const wantedSuccessor = (room: ServerRoom): RoomId | undefined =>
+  room.tombstone?.permitted === true && !isHearsay(room) ? room.tombstone.successor : undefined
+
+/** Where a room, or a Space, goes on now: itself where it was not replaced. One of a circle goes on nowhere else. */
+export const endOf = (rooms: ReadonlyMap<RoomId, ServerRoom>, room: ServerRoom): ServerRoom => {
+  const seen = new Set([room.roomId])
+  let end = room
+  for (let next = successorIn(rooms, end); next !== undefined; next = successorIn(rooms, end)) {
+    if (seen.has(next.roomId)) return room
+    seen.add(next.roomId)
+    end = next
+  }
+  return end
 }
 
 const isHearsay = (room: ServerRoom): boolean => room.membership === "invite" || room.membership === "knock"

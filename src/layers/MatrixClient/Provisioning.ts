@@ -24,10 +24,20 @@ const make = Effect.gen(function*() {
 
   return MatrixProvisioning.of({
     // People write as soon as they see the bot.
-    join: (room) =>
+    join: (room, via) =>
       sealing.announced.pipe(
         Effect.andThen(
-          request({ name: "join", method: "POST", path: path`/rooms/${room}/join`, body: {}, schema: Nothing })
+          via === undefined
+            ? request({ name: "join", method: "POST", path: path`/rooms/${room}/join`, body: {}, schema: Nothing })
+            : request({
+              name: "join",
+              method: "POST",
+              path: path`/join/${room}`,
+              // `via` since 1.12, and what it was called before.
+              query: { via, server_name: via },
+              body: {},
+              schema: Nothing
+            })
         ),
         Effect.asVoid
       ),
@@ -108,6 +118,15 @@ const make = Effect.gen(function*() {
         schema: Nothing
       })
     }),
+
+    removeFromSpace: (space, room) =>
+      request({
+        name: "remove from space",
+        method: "PUT",
+        path: path`/rooms/${space}/state/m.space.child/${room}`,
+        body: {},
+        schema: Nothing
+      }).pipe(Effect.asVoid),
 
     writeMarker: Effect.fn("MatrixProvisioning.writeMarker")(function*(room, marker) {
       const { session } = yield* signedIn.credentials

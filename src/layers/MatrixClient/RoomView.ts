@@ -3,7 +3,7 @@ import { markerType } from "../../domain/Marker.ts"
 import { originType, readOrigin } from "../../domain/Origin.ts"
 import type { OwnMembership, RoomMember, ServerRoom } from "../../domain/ServerRoom.ts"
 import { eventsOf, field, type Json, record, textField } from "./Json.ts"
-import { mayReplaceRoom } from "./PowerLevels.ts"
+import { mayReplaceRoom, maySpeakIn } from "./PowerLevels.ts"
 import {
   departureBy,
   departureOf,
@@ -48,6 +48,7 @@ const unknownRoom = (roomId: RoomId, membership: OwnMembership): KnownRoom => ({
     predecessor: undefined,
     origin: undefined,
     children: noRooms,
+    listed: noRooms,
     members: new Map()
   }
 })
@@ -66,6 +67,7 @@ const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>, self: User
   // Copied once, when a member really changes: an answer without one shares the map of the last.
   let members: Map<UserId, RoomMember> | undefined
   let children: Set<RoomId> | undefined
+  let listed: Set<RoomId> | undefined
   for (const raw of events) {
     const event = record(raw)
     const content = record(field(event, "content"))
@@ -82,6 +84,10 @@ const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>, self: User
       if (!isRoomId(stateKey)) continue
       children ??= new Set(known.room.children)
       children.add(stateKey)
+      listed ??= new Set(known.room.listed)
+      // Without `via` it says that the room is not listed any more (Client-Server API, "m.space.child").
+      if (Array.isArray(content["via"])) listed.add(stateKey)
+      else listed.delete(stateKey)
     } else if (stateKey === "") {
       switch (type) {
         case "m.room.create":
@@ -107,6 +113,7 @@ const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>, self: User
     name,
     encrypted,
     children: children ?? known.room.children,
+    listed: listed ?? known.room.listed,
     members: members ?? known.room.members
   }, self)
 }
@@ -114,13 +121,14 @@ const applyState = (known: KnownRoom, events: ReadonlyArray<unknown>, self: User
 const derive = (
   { everEncrypted, room }: KnownRoom,
   state: KnownRoom["state"],
-  changed: Pick<ServerRoom, "name" | "encrypted" | "children" | "members">,
+  changed: Pick<ServerRoom, "name" | "encrypted" | "children" | "listed" | "members">,
   self: UserId
 ): KnownRoom => {
   const createContent = field(state.create, "content")
   const predecessor = textField(field(createContent, "predecessor"), "room_id")
   const successor = textField(field(state.tombstone, "content"), "replacement_room")
   const replacedBy = textField(state.tombstone, "sender")
+  const powers = { roomId: room.roomId, create: state.create, powerLevels: state.powerLevels }
   return {
     state,
     everEncrypted,
@@ -134,7 +142,8 @@ const derive = (
         ? {
           successor,
           sender: replacedBy,
-          permitted: mayReplaceRoom(replacedBy, room.roomId, state.create, state.powerLevels)
+          permitted: mayReplaceRoom(replacedBy, powers),
+          maySpeak: maySpeakIn(self, powers, changed.encrypted)
         }
         : undefined
     }

@@ -24,6 +24,7 @@ export const room = (name: string, options: Partial<Omit<ServerRoom, "roomId">> 
   predecessor: undefined,
   origin: undefined,
   children: new Set(),
+  listed: new Set(),
   members: new Map(),
   ...options
 })
@@ -66,7 +67,8 @@ export const chat = (
 export const tombstone = (successor: string, permitted = true): NonNullable<ServerRoom["tombstone"]> => ({
   successor: roomId(successor),
   sender: bob,
-  permitted
+  permitted,
+  maySpeak: true
 })
 
 export const named = (user: UserId, displayName: string, membership: RoomMember["membership"] = "join") =>

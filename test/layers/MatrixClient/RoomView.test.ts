@@ -38,6 +38,7 @@ describe("the view of a room", () => {
       predecessor: RoomId.make("!old:hs"),
       origin: undefined,
       children: new Set<RoomId>(),
+      listed: new Set<RoomId>(),
       members: new Map<UserId, RoomMember>([
         [alice, { membership: "join", displayName: "Alice" }],
         [bot, { membership: "join", displayName: undefined }],
@@ -58,6 +59,7 @@ describe("the view of a room", () => {
     const one = joined(after(child("!one:hs", { via: ["hs"] }), child("nonsense", { via: ["hs"] })))
     const two = joined(after(child("!two:hs", { via: ["hs"] }), child("!one:hs", {})))
     assert.sameMembers([...(seen(one, two)?.children ?? [])], [RoomId.make("!one:hs"), RoomId.make("!two:hs")])
+    assert.sameMembers([...(seen(one, two)?.listed ?? [])], [RoomId.make("!two:hs")])
   })
 
   it("changes with the state that a later answer brings, and keeps the rest", () => {
@@ -179,6 +181,16 @@ describe("a tombstone", () => {
   it("without power levels is the creator's alone", () => {
     assert.isTrue(permitted([], "@creator:hs"))
     assert.isFalse(permitted([], alice))
+  })
+
+  it("says whether the bot may speak in the room still", () => {
+    const maySpeak = (...before: ReadonlyArray<unknown>) => tombstone("!room:hs", v11, before)?.maySpeak
+    assert.isTrue(maySpeak(levels({ users: { [alice]: 100 } })))
+    assert.isFalse(maySpeak(levels({ events_default: 50 })))
+    assert.isTrue(maySpeak(levels({ events_default: 50, users: { [bot]: 50 } })))
+    assert.isTrue(maySpeak(levels({ events_default: 50, events: { "m.room.message": 0 } })))
+    const encryption = state("m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" })
+    assert.isFalse(maySpeak(levels({ events_default: 50, events: { "m.room.message": 0 } }), encryption))
   })
 
   it("is permitted to every creator from room version 12 on", () => {
