@@ -135,10 +135,13 @@ export interface Admission {
   readonly allowedUsers: ReadonlyArray<UserId>
   /** `*` allows every server. */
   readonly allowedServers: ReadonlyArray<ServerName | "*">
+  /** They may always. */
+  readonly admins: ReadonlyArray<UserId>
 }
 
 /** Whether `user` may talk to the bot and invite it: named, or of a named server; with nothing named, of the bot's own server. */
-export const isAllowed = (user: UserId, { allowedServers, allowedUsers, self }: Admission): boolean => {
+export const isAllowed = (user: UserId, { admins, allowedServers, allowedUsers, self }: Admission): boolean => {
+  if (admins.includes(user)) return true
   if (allowedUsers.length === 0 && allowedServers.length === 0) return serverOf(user) === serverOf(self)
   return allowedUsers.includes(user) || allowedServers.includes("*") || allowedServers.includes(serverOf(user))
 }

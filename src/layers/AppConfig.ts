@@ -36,6 +36,8 @@ export interface Settings {
   readonly allowedUsers: ReadonlyArray<UserId>
   /** Server names; `*` allows every server. When neither users nor servers are given: the bot's own server. */
   readonly allowedServers: ReadonlyArray<ServerName | "*">
+  /** Who may use `!admin`, and always talk to the bot. */
+  readonly admins: ReadonlyArray<UserId>
   readonly commandPrefix: string
   readonly logFormat: "pretty" | "json" | "logfmt"
   readonly logLevel: LogLevel.LogLevel
@@ -103,6 +105,7 @@ const testSettings: Settings = {
   autoVerify: false,
   allowedUsers: [],
   allowedServers: [],
+  admins: [],
   commandPrefix: "!",
   logFormat: "pretty",
   logLevel: "Info",

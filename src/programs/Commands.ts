@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import { adminHelpText } from "../domain/AdminCommand.ts"
 import type { Chat } from "../domain/Chat.ts"
 import { codeSpan } from "../domain/CodeSpan.ts"
 import { type Command, helpText } from "../domain/Command.ts"
@@ -9,6 +10,7 @@ import { ChatManager } from "../layers/ChatManager.ts"
 import { Health } from "../layers/Health.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
+import { isForAdmins } from "./AdminRoom.ts"
 import { askToDelete } from "./Commands/AskToDelete.ts"
 import { listChats } from "./Commands/ListChats.ts"
 import { moveChat } from "./Commands/MoveChat.ts"
@@ -24,7 +26,7 @@ import { whatBecameOf } from "./Why.ts"
 export const runCommand = Effect.fn("runCommand")(function*(command: Command, message: IncomingMessage) {
   switch (command._tag) {
     case "Help":
-      return [notice(helpText((yield* AppConfig).commandPrefix, command.topic))]
+      return [notice(yield* help(message, command.topic))]
     case "Chats":
       return yield* listChats(message.sender, command)
     case "Status":
@@ -52,7 +54,14 @@ export const runCommand = Effect.fn("runCommand")(function*(command: Command, me
   }
 })
 
-const status = Effect.gen(function*() {
+const help = Effect.fnUntraced(function*(message: IncomingMessage, topic: string | undefined) {
+  const { commandPrefix } = yield* AppConfig
+  const text = helpText(commandPrefix, topic)
+  return topic === undefined && (yield* isForAdmins(message)) ? `${text}\n\n${adminHelpText(commandPrefix)}` : text
+})
+
+/** `!status`: the same for everybody. */
+export const status = Effect.gen(function*() {
   const session = yield* (yield* MatrixSession).self
   const store = yield* Store
   const chats = yield* (yield* ChatManager).list()

@@ -101,9 +101,9 @@ const trouble = 3
 
 const isTroubleInCompany = Effect.fnUntraced(function*({ provenance, roomId, sender, takenUp }: PendingRow) {
   if (provenance !== "live") return false
-  const { allowedServers, allowedUsers } = yield* AppConfig
+  const { admins, allowedServers, allowedUsers } = yield* AppConfig
   const { userId: self } = yield* (yield* MatrixSession).self
-  if (!isAllowed(sender, { self, allowedServers, allowedUsers })) return false
+  if (!isAllowed(sender, { self, admins, allowedServers, allowedUsers })) return false
   // The one in hand is among them if it was set aside before.
   return (yield* (yield* Store).inbox.asideIn(roomId)) + (takenUp ? 0 : 1) >= trouble
 })

@@ -21,12 +21,22 @@ const contextIn = Effect.fnUntraced(function*(
   message: IncomingMessage,
   room: ServerRoom | undefined
 ) {
-  const { allowedServers, allowedUsers, backlog, commandPrefix } = yield* AppConfig
+  const { admins, allowedServers, allowedUsers, backlog, commandPrefix } = yield* AppConfig
   const { userId: self } = yield* (yield* MatrixSession).self
   const repliesToSelf = message.replyTo !== undefined && (yield* (yield* Store).outbox.hasSent(message.replyTo))
   const joinedMembers = room === undefined ? 0 : joinedCount(room)
   const rules = rulesOf(chat?.settings ?? noSettings, backlog)
-  return { self, allowedUsers, allowedServers, commandPrefix, joinedMembers, repliesToSelf, owner: chat?.owner, rules }
+  return {
+    self,
+    admins,
+    allowedUsers,
+    allowedServers,
+    commandPrefix,
+    joinedMembers,
+    repliesToSelf,
+    owner: chat?.owner,
+    rules
+  }
 })
 
 /** Whether the gate lets a message through, before anything is done about it. `chat` is what its room shows. */

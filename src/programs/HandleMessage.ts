@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import { adminName, type AdminReading, parseAdminCommand } from "../domain/AdminCommand.ts"
 import { largestFiles, sizeText } from "../domain/Attachment.ts"
 import type { Chat } from "../domain/Chat.ts"
 import { parseCommand } from "../domain/Command.ts"
@@ -11,6 +12,7 @@ import { FilesTooLarge, ResponderFailed, StoreUnavailable } from "../domain/Erro
 import { type IncomingMessage, notice } from "../domain/Message.ts"
 import { decidePolicy, readMessage, wordsOf } from "../domain/Policy.ts"
 import { answered, ignored } from "../domain/Settlement.ts"
+import { closest } from "../domain/Suggestion.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
@@ -19,7 +21,9 @@ import { answersTo } from "../layers/Rendering.ts"
 import { answersToEdit } from "../layers/Rendering/Edits.ts"
 import { Responder } from "../layers/Responder.ts"
 import { type PendingRow, Store } from "../layers/Store.ts"
+import { isForAdmins } from "./AdminRoom.ts"
 import { runCommand } from "./Commands.ts"
+import { runAdminCommand } from "./Commands/Admin.ts"
 import { diagnose, diagnoseUnregistered, toldStranger } from "./Diagnose.ts"
 import { policyContext } from "./Gate.ts"
 import { resolveOpenChat } from "./Resolve.ts"
@@ -104,18 +108,24 @@ export const storeFailureIn = (cause: Cause.Cause<unknown>): StoreUnavailable | 
 /** A command is carried out; everything else goes to the responder. */
 const dispatch = Effect.fnUntraced(function*(message: IncomingMessage) {
   const { commandPrefix } = yield* AppConfig
+  const admin = yield* isForAdmins(message)
+  const asked: AdminReading = admin ? parseAdminCommand(commandPrefix, message.body) : { _tag: "NotForAdmins" }
+  if (asked._tag === "Parsed") return yield* runAdminCommand(asked.command, message)
+  if (asked._tag === "Misused") return [notice(asked.problem)]
   const parsed = parseCommand(commandPrefix, message.body)
   switch (parsed._tag) {
     case "Parsed":
       return yield* runCommand(parsed.command, message)
     case "Misused":
       return [notice(`${parsed.problem} Type \`${commandPrefix}help ${parsed.name}\` to see how it is used.`)]
-    case "Unknown":
+    case "Unknown": {
+      const suggestion = parsed.suggestion ?? (admin ? closest(parsed.typed.toLowerCase(), [adminName]) : undefined)
       return [notice(
         `I do not know the command \`${parsed.typed}\`.` +
-          (parsed.suggestion === undefined ? "" : ` Did you mean \`${commandPrefix}${parsed.suggestion}\`?`) +
+          (suggestion === undefined ? "" : ` Did you mean \`${commandPrefix}${suggestion}\`?`) +
           ` Type \`${commandPrefix}help\` to see them all.`
       )]
+    }
     case "NotACommand":
       return yield* respond(yield* resolveOpenChat(message), message)
   }

@@ -85,5 +85,6 @@ export const renderedChats = (chats: ReadonlyArray<ListedChat>, hidden: number):
   return [table, "", [`${plural(chats.length, "chat")}.`, ...archived].join(" ")].join("\n")
 }
 
-const stateOf = ({ archived, detached }: ListedChat): string =>
+/** Such as `open`, or `archived, no room (kicked)`. */
+export const stateOf = ({ archived, detached }: ListedChat): string =>
   [...(archived ? ["archived"] : []), ...(detached === null ? [] : [`no room (${detached})`])].join(", ") || "open"

@@ -28,8 +28,11 @@ export const showOutbox = Effect.fn("ShowOutbox")(function*(report: ConfigReport
   const rows = yield* Store.use(({ outbox }) => outbox.list({ states: ["pending", "dead"], limit: mostListed })).pipe(
     Effect.provide(Store.layerReadOnly.pipe(Layer.provide(Layer.succeed(AppConfig, settings))))
   )
-  yield* Console.log(rows.length === 0 ? "Everything was delivered." : rows.map(entry).join("\n"))
+  yield* Console.log(rows.length === 0 ? "Everything was delivered." : renderedOutbox(rows))
 })
+
+/** Each message with what became of it so far, and how it begins. */
+export const renderedOutbox = (rows: ReadonlyArray<OutboxRecord>): string => rows.map(entry).join("\n")
 
 const entry = ({ attempts, excerpt, position, reason, roomId, state, transactionId }: OutboxRecord): string =>
   [
@@ -44,7 +47,7 @@ export const retryMessage = Effect.fn("RetryMessage")(function*(report: ConfigRe
   const runs = (yield* running(report)) !== undefined
   yield* Console.log(
     runs
-      ? `${id} will be sent again: with the next message of its room, or when the bot is started again.`
+      ? `${id} will be sent again within a minute.`
       : `${id} will be sent again when the bot is started.`
   )
 })

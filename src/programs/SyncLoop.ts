@@ -1,5 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { backoff } from "../domain/Delivery.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
@@ -45,7 +46,14 @@ export const initialSync = Effect.catchTag(
  * an error: of the store, or of a session that cannot be had back.
  */
 export const answerPeople = (lanes: RoomLanes) =>
-  Effect.raceAllFirst([supervisedLoop(lanes), lanes.inbox.failure, lanes.outbox.failure, keepStoreSmall])
+  Effect.raceAllFirst([
+    supervisedLoop(lanes),
+    lanes.inbox.failure,
+    lanes.outbox.failure,
+    keepStoreSmall,
+    // What an operator lets be sent again, beside the bot, too.
+    Effect.repeat(wakeOutbox(lanes), Schedule.spaced("1 minute"))
+  ])
 
 /** A loop that ran for so long, in milliseconds, was well: the next failure is a first one. */
 const wellAfter = 5 * 60_000
@@ -112,18 +120,15 @@ const takeIn = Effect.fn("takeIn")(function*(
   if (batch.initial || batch.reshaped.length > 0) yield* Effect.forkScoped(writeOpenMarkersOrWarn)
   if (batch.departures.length > 0) yield* Effect.forkScoped(forgetDirect(batch))
   // A room that was replaced may have been told where its chat goes on.
-  if (batch.reshaped.length > 0) {
-    yield* Effect.forEach(yield* (yield* Store).outbox.pendingRooms, lanes.outbox.wake, { discard: true })
-  }
+  if (batch.reshaped.length > 0) yield* wakeOutbox(lanes)
   yield* lanes.upgrades.wake(batch)
   if (batch.initial) yield* Effect.forkScoped(finishRoomsOrWarn)
   if (batch.initial) yield* Effect.forkScoped(becomeVerified)
 })
 
 const openLanes = Effect.fnUntraced(function*({ inbox, outbox, upgrades }: RoomLanes) {
-  const store = yield* Store
-  yield* Effect.forEach(yield* store.outbox.pendingRooms, outbox.wake, { discard: true })
-  yield* Effect.forEach(yield* store.inbox.pendingRooms, inbox.wake, { discard: true })
+  yield* wakeOutbox({ outbox })
+  yield* Effect.forEach(yield* (yield* Store).inbox.pendingRooms, inbox.wake, { discard: true })
   yield* outbox.open
   yield* inbox.open
   yield* upgrades.open
@@ -140,6 +145,10 @@ const forgetDirect = Effect.fnUntraced(
     (failure) => Effect.logDebug("direct_rooms_not_written").pipe(Effect.annotateLogs({ problem: failure.message }))
   )
 )
+
+const wakeOutbox = Effect.fnUntraced(function*({ outbox }: Pick<RoomLanes, "outbox">) {
+  yield* Effect.forEach(yield* (yield* Store).outbox.pendingRooms, outbox.wake, { discard: true })
+})
 
 const writeOpenMarkersOrWarn = writeOpenMarkers().pipe(
   Effect.catch((error) =>

@@ -123,6 +123,7 @@ const context: PolicyContext = {
   self,
   allowedUsers: [],
   allowedServers: [],
+  admins: [],
   commandPrefix: "!",
   joinedMembers: 3,
   repliesToSelf: false,
@@ -237,6 +238,7 @@ describe("decidePolicy", () => {
       [ServerName.make("evil.example")],
       [ServerName.make("example.org")]
     ),
+    admins: oneOf<ReadonlyArray<ReadonlyArray<UserId>>>([], [mallory]),
     commandPrefix: oneOf("!", "/"),
     joinedMembers: oneOf(0, 1, 2, 3, 1000),
     repliesToSelf: oneOf(true, false),
@@ -272,8 +274,16 @@ describe("decidePolicy", () => {
 })
 
 describe("isAllowed", () => {
-  const nobody = { self, allowedUsers: [], allowedServers: [] }
+  const nobody = { self, allowedUsers: [], allowedServers: [], admins: [] }
   const other = UserId.make("@ann:other.example:8448")
+
+  it("admits the operators of the bot whatever is set, and nobody more because of them", () => {
+    const settings = { ...nobody, admins: [other] }
+    assert.isTrue(isAllowed(other, settings))
+    assert.isTrue(isAllowed(ann, settings), "the bot's own server")
+    assert.isTrue(isAllowed(other, { ...settings, allowedUsers: [ann] }))
+    assert.isFalse(isAllowed(mallory, settings))
+  })
 
   it("admits the bot's own server when nothing is set", () => {
     assert.isTrue(isAllowed(ann, nobody))

@@ -82,6 +82,9 @@ export const settingsTable: { readonly [K in SettingKey]: Setting<Settings[K]> }
     Decode.serverNames,
     { list: true }
   ),
+  admins: setting("User ids of the operators: they may always talk to the bot, and use !admin", "ids", Decode.userIds, {
+    list: true
+  }),
   commandPrefix: setting("What a command begins with", "prefix", Decode.commandPrefix, { default: "!" }),
   logFormat: setting(
     "pretty, json or logfmt; auto is pretty on a terminal and json elsewhere",

@@ -15,7 +15,7 @@ import { UserId } from "../../domain/Ids.ts"
 import { isAllowed } from "../../domain/Policy.ts"
 import type { Settings } from "../AppConfig.ts"
 
-type Rules = Pick<Settings, "allowedServers" | "allowedUsers" | "autoVerify">
+type Rules = Pick<Settings, "admins" | "allowedServers" | "allowedUsers" | "autoVerify">
 
 /** Answers those who ask to compare emoji, to-device or in a room, for as long as it runs. */
 export const answerVerifications = Effect.fnUntraced(function*(client: MatrixClient, self: UserId, rules: Rules) {
