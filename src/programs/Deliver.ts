@@ -1,19 +1,37 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { afterFailure, pointedAt } from "../domain/Delivery.ts"
-import type { StoreUnavailable } from "../domain/Errors.ts"
+import type { FailureReason, StoreUnavailable } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
 import { leaveType, redactionType } from "../domain/Message.ts"
+import { makeGrowingLimit } from "../layers/GrowingLimit.ts"
 import { type Governor, type LaneStep, makeLanes } from "../layers/Lanes.ts"
 import { MatrixMessages, type MatrixProvisioning } from "../layers/MatrixClient.ts"
+import { type Repair, RepairMemory } from "../layers/RepairMemory.ts"
 import { type OutboxRow, Store } from "../layers/Store.ts"
 import { leaveForGood } from "./Markers.ts"
+import { reconcileSuspect } from "./Reconcile.ts"
 
 /** The message was sent or dropped while it was in hand. */
 class NoLongerWaits extends Data.TaggedError("NoLongerWaits") {}
 
 /** Requests in flight at once, over all rooms: more than this buys nothing on one Synapse process. */
 const concurrency = 8
+
+/** The bot has lost its word there, or the room is gone. */
+const mayBeGone = ({ _tag }: FailureReason): boolean => _tag === "Forbidden" || _tag === "NotFound"
+
+/** A room that is gone shows no chat: its messages would else wait for nobody until the next start. */
+const lookForRoom = Effect.fn("lookForRoom")(function*(room: RoomId) {
+  const reconciled = reconcileSuspect(room).pipe(
+    Effect.map((report): Repair => report?.reasons ?? {}),
+    Effect.catchTag("MatrixFailure", (failure) => Effect.succeed({ [`room_not_readable.${failure.reason._tag}`]: 1 }))
+  )
+  const found = yield* (yield* RepairMemory).repair(room, reconciled)
+  yield* Effect.logInfo("room_looked_for").pipe(Effect.annotateLogs({ room, found }))
+})
+
+type Looking = Effect.Services<ReturnType<typeof lookForRoom>>
 
 /**
  * The sender: takes the outbox to the homeserver, in order within a room, rooms side by side. Every attempt of a message
@@ -24,6 +42,8 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
   const messages = yield* MatrixMessages
   /** Failures in a row, by room; a room that delivers has none. */
   const failures = new Map<RoomId, number>()
+  /** Rooms that took a message no more, as often as they are looked for. */
+  const suspects = makeGrowingLimit<RoomId>()
 
   /** A file is uploaded first. Where it is, and what opens it, is stored before the message goes out: that can then be repeated. */
   const send = ({ message, upload }: OutboxRow) => {
@@ -56,7 +76,7 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
   })
 
   const deliverNext = Effect.fn("deliverNext")(
-    function*(room: RoomId): Effect.fn.Return<LaneStep, StoreUnavailable, MatrixProvisioning> {
+    function*(room: RoomId): Effect.fn.Return<LaneStep, StoreUnavailable, Looking | MatrixProvisioning> {
       const pause = yield* governor.remaining
       if (pause > 0) return { waitMillis: pause }
       const row = yield* store.outbox.next(room)
@@ -75,7 +95,7 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
         Effect.catchTag("NoLongerWaits", () => Effect.succeed("more" as const)),
         Effect.catchTag(
           "MatrixFailure",
-          Effect.fnUntraced(function*(failure): Effect.fn.Return<LaneStep, StoreUnavailable> {
+          Effect.fnUntraced(function*(failure): Effect.fn.Return<LaneStep, StoreUnavailable, Looking> {
             const inARow = (failures.get(room) ?? 0) + 1
             const next = afterFailure(failure.reason, inARow)
             if (next._tag === "Dead") {
@@ -89,6 +109,7 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
                 })
               )
               yield* store.outbox.dead(row.message.transactionId, next.reason)
+              if (mayBeGone(failure.reason) && (yield* suspects.admit(room))) yield* lookForRoom(room)
               return "more"
             }
             failures.set(room, inARow)

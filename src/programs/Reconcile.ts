@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Chat } from "../domain/Chat.ts"
+import type { MatrixFailure } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
 import { type Outcome, type ReconciliationReport, reportOf } from "../domain/Reconciliation.ts"
 import { decide } from "../domain/Reconciliation/Decide.ts"
@@ -23,41 +24,59 @@ export const reconcileAll = Effect.fn("reconcileAll")(function*() {
  * `reconcileAll` it can create nothing.
  */
 export const reconcileRoom = Effect.fn("reconcileRoom")(function*(room: RoomId) {
-  return yield* reconcileNeighbourhood(yield* (yield* MatrixRooms).read(room))
+  return yield* reconcileNeighbourhood(room, yield* (yield* MatrixRooms).read(room))
 })
 
 /** The same for a room that was read a moment ago. */
-export const reconcileSeen = (room: ServerRoom) => reconcileNeighbourhood(room)
+export const reconcileSeen = (room: ServerRoom) => reconcileNeighbourhood(room.roomId, room)
+
+/**
+ * The same for a room that takes no message any more: it may be gone (forgotten elsewhere, or purged), of which no sync answer tells. That
+ * the server shows it to the bot no more is not enough, as anything in between may refuse a request: the bot is in it no more, either.
+ */
+export const reconcileSuspect = Effect.fn("reconcileSuspect")(function*(room: RoomId) {
+  const rooms = yield* MatrixRooms
+  const seen = yield* rooms.read(room).pipe(Effect.catchIf(isRefusal, () => Effect.succeed(undefined)))
+  if (seen !== undefined) return yield* reconcileNeighbourhood(room, seen)
+  const known = yield* rooms.view(room)
+  if (known !== undefined && known.membership !== "join") return yield* reconcileNeighbourhood(room, known)
+  return (yield* rooms.joined).includes(room) ? undefined : yield* reconcileNeighbourhood(room, undefined)
+})
+
+const isRefusal = ({ reason }: MatrixFailure): boolean => reason._tag === "Forbidden" || reason._tag === "NotFound"
 
 /** The same for a room whose change came with the last sync answer. Makes no request. */
 export const reconcileChange = Effect.fn("reconcileChange")(function*(room: RoomId) {
   const view = yield* (yield* MatrixRooms).view(room)
-  return view === undefined ? undefined : yield* reconcileNeighbourhood(view)
+  return view === undefined ? undefined : yield* reconcileNeighbourhood(room, view)
 })
 
 /**
- * One room can only be judged together with the rooms that may hold a claim on the same chat: its predecessors, its
+ * One room, `undefined` when there is none of that id, can only be judged together with the rooms that may hold a claim on the same chat: its predecessors, its
  * successors, and the room that shows the chat of its marker, or of its origin, now. `decide` takes them as a closed world. One transaction, so
  * that no command changes a chat between the decision and its carrying out.
  */
-const reconcileNeighbourhood = Effect.fnUntraced(function*(target: ServerRoom) {
-  const report = yield* (yield* Store).transaction(neighbourhoodReconciled(target))
+const reconcileNeighbourhood = Effect.fnUntraced(function*(roomId: RoomId, target: ServerRoom | undefined) {
+  const report = yield* (yield* Store).transaction(neighbourhoodReconciled(roomId, target))
   yield* logFindings(report)
   return report
 })
 
-const neighbourhoodReconciled = Effect.fn("reconcileNeighbourhood")(function*(target: ServerRoom) {
+const neighbourhoodReconciled = Effect.fn("reconcileNeighbourhood")(function*(
+  targetId: RoomId,
+  target: ServerRoom | undefined
+) {
   const matrix = yield* MatrixRooms
   const store = yield* Store
   const { userId: account } = yield* (yield* MatrixSession).self
-  const rooms = new Map<RoomId, ServerRoom>([[target.roomId, target]])
+  const rooms = new Map<RoomId, ServerRoom>()
   const chats = new Map<string, Chat>()
   const asked = new Set<RoomId>()
-  const queue: Array<RoomId> = [target.roomId]
+  const queue: Array<RoomId> = [targetId]
   for (let roomId = queue.shift(); roomId !== undefined; roomId = queue.shift()) {
     if (asked.has(roomId)) continue
     asked.add(roomId)
-    const room = rooms.get(roomId) ?? (yield* matrix.view(roomId))
+    const room = roomId === targetId ? target : yield* matrix.view(roomId)
     const bound = yield* store.chats.byRoom(roomId)
     if (bound !== undefined) chats.set(bound.id, bound)
     if (room === undefined) continue
@@ -70,7 +89,7 @@ const neighbourhoodReconciled = Effect.fn("reconcileNeighbourhood")(function*(ta
       if (next !== undefined) queue.push(next)
     }
   }
-  return yield* reconcile(target.roomId, [...rooms.values()], [...chats.values()])
+  return yield* reconcile(targetId, [...rooms.values()], [...chats.values()])
 })
 
 const reconcile = Effect.fnUntraced(function*(

@@ -10,7 +10,7 @@ import type { handleInvite } from "../../src/programs/HandleInvite.ts"
 import type { ingest } from "../../src/programs/Ingest.ts"
 import type { lookAndDecide } from "../../src/programs/PreviewReconciliation.ts"
 import type { provisionChat } from "../../src/programs/Provision.ts"
-import type { reconcileAll, reconcileChange, reconcileRoom } from "../../src/programs/Reconcile.ts"
+import type { reconcileAll, reconcileChange, reconcileRoom, reconcileSuspect } from "../../src/programs/Reconcile.ts"
 import type { resolveChat, resolveOpenChat } from "../../src/programs/Resolve.ts"
 import type { initialSync } from "../../src/programs/SyncLoop.ts"
 import type { reconcileAndTell } from "../../src/programs/TellAdmins.ts"
@@ -25,6 +25,7 @@ it("reconciling, repairing and resolving can read rooms, but neither change nor 
   expectTypeOf<Extract<Powers<typeof reconcileAll>, MatrixProvisioning | MatrixMessages>>().toBeNever()
   expectTypeOf<Extract<Powers<typeof reconcileRoom>, MatrixProvisioning | MatrixMessages>>().toBeNever()
   expectTypeOf<Extract<Powers<typeof reconcileChange>, MatrixProvisioning | MatrixMessages>>().toBeNever()
+  expectTypeOf<Extract<Powers<typeof reconcileSuspect>, MatrixProvisioning | MatrixMessages>>().toBeNever()
   expectTypeOf<Extract<Powers<typeof resolveChat>, MatrixProvisioning | MatrixMessages>>().toBeNever()
   expectTypeOf<Extract<Powers<typeof resolveOpenChat>, MatrixProvisioning | MatrixMessages>>().toBeNever()
   expectTypeOf<MatrixRooms>().toExtend<Powers<typeof reconcileAll>>()
