@@ -57,7 +57,8 @@ export const chatCommands = <E, R>(
     local: flag("local", "Forget what is remembered on this machine; the next start finds the chats again"),
     crypto: flag("crypto", "With --local: forget the bot's device and its keys, too"),
     server: flag("server", "Empty the bot's markers in all rooms"),
-    rooms: flag("rooms", "Leave and forget all rooms"),
+    rooms: flag("rooms", "Leave and forget the rooms and Spaces that the bot made"),
+    allRooms: flag("all-rooms", "Leave and forget all rooms that the bot is in"),
     dryRun: flag("dry-run", "Show what would be done; changes nothing"),
     yes: flag("yes", "Do not ask"),
     backup: Flag.String("backup").pipe(
@@ -65,10 +66,14 @@ export const chatCommands = <E, R>(
       Flag.withDescription("Where the backup goes (a new directory beside the data directory)"),
       Flag.optional
     )
-  }, ({ backup, settings, ...options }) =>
+  }, ({ allRooms, backup, rooms, settings, ...options }) =>
     Effect.gen(function*() {
       const { reset } = yield* Effect.promise(() => import("./Reset.ts"))
-      yield* reset(yield* read(settings), { ...options, backup: Option.getOrUndefined(backup) })
+      yield* reset(yield* read(settings), {
+        ...options,
+        rooms: allRooms ? "all" : rooms ? "own" : "none",
+        backup: Option.getOrUndefined(backup)
+      })
     })).pipe(Command.withDescription("Forget chats, markers or rooms, after a backup and a question"))
 
   return [chats, reports, reconcile, reset] as const

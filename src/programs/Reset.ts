@@ -23,7 +23,7 @@ export class NothingToReset extends Schema.TaggedError<NothingToReset>()("Nothin
   override readonly [Runtime.errorExitCode] = 64
   override get message() {
     return `Say what to reset: --local (what is remembered on this machine; with --crypto the device and its keys, too), ` +
-      `--server (the markers), --rooms (leaves them). --dry-run shows what would be done.`
+      `--server (the markers), --rooms (leaves those that the bot made; --all-rooms leaves all). --dry-run shows what would be done.`
   }
 }
 
@@ -58,7 +58,7 @@ export const reset = Effect.fn("Reset")(function*(
   report: ConfigReport,
   options: ResetOptions & { readonly dryRun: boolean; readonly yes: boolean; readonly backup: string | undefined }
 ) {
-  if (!(options.local || options.server || options.rooms) || (options.crypto && !options.local)) {
+  if (!(options.local || options.server || options.rooms !== "none") || (options.crypto && !options.local)) {
     return yield* new NothingToReset()
   }
   const settings = yield* localSettingsOf(report)
@@ -101,7 +101,7 @@ const drawUp = Effect.fn("Reset.drawUp")(function*(options: ResetOptions) {
   const store = yield* Store
   const chats = yield* store.chats.all
   const [inbox, outbox] = [yield* store.inbox.counts, yield* store.outbox.counts]
-  const seen = options.server || options.rooms ? yield* (yield* AccountLook).look : undefined
+  const seen = options.server || options.rooms !== "none" ? yield* (yield* AccountLook).look : undefined
   return planReset(options, {
     dataDir,
     account: seen?.account,

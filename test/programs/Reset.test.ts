@@ -8,6 +8,7 @@ import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { FaultEffect } from "../../src/layers/Homeserver/Faults.ts"
 import { takeLease } from "../../src/layers/Store/Lease.ts"
 import { homing, spawnScript } from "../Spawn.ts"
+import { joinedRooms } from "./Provisioned.ts"
 import { commanded, rowsOf, startRealBot, stoppedBotWith, stopRealBot, worldOverHttp } from "./RealBot.ts"
 import { botId } from "./World.ts"
 
@@ -73,7 +74,7 @@ describe("homing reset", () => {
       Effect.gen(function*() {
         const { account, cwd, rooms: [tea = ""] } = yield* stoppedBotWith(["Tea"])
         const marker = yield* account.roomAccountData(tea, markerType)
-        const planned = yield* commanded(["reset", "--server", "--rooms", "--local", "--dry-run"], cwd)
+        const planned = yield* commanded(["reset", "--server", "--all-rooms", "--local", "--dry-run"], cwd)
         assert.deepInclude(planned, { code: 0, stderr: "" })
         assert.include(planned.stdout, "empty the marker of 1 room")
         assert.include(planned.stdout, `    ${tea}  Tea`)
@@ -92,10 +93,37 @@ describe("homing reset", () => {
     slow
   )
 
-  it.effect("--rooms leaves and forgets every room, and keeps the chats without one", () =>
+  it.effect(
+    "--rooms leaves and forgets the rooms and Spaces that the bot made, and stays in those of others",
+    () =>
+      Effect.gen(function*() {
+        const { account, alice, cwd, rooms: [tea = ""] } = yield* stoppedBotWith(["Tea"])
+        const bot = yield* startRealBot(cwd)
+        const question = yield* alice.say(tea, "!new Plans")
+        yield* alice.waitFor(tea, ({ sender }) => sender === botId, { after: question })
+        yield* stopRealBot(bot)
+        const before = yield* joinedRooms(account)
+        assert.lengthOf(before, 3)
+
+        const done = yield* commanded(["reset", "--rooms", "--yes"], cwd)
+        assert.deepInclude(done, { code: 0, stderr: "" })
+        assert.include(done.stdout, "leave and forget 2 rooms that the bot made")
+        assert.include(done.stdout, "stay in 1 room that others made (--all-rooms leaves them, too)")
+        assert.include(done.stdout, "Left and forgot 2 rooms.")
+        assert.deepStrictEqual((yield* joinedRooms(account)).map(({ roomId }) => String(roomId)), [tea])
+        const where = rowsIn(cwd)["chats"]?.map((chat) => Object.assign({ room_id: "", title: "" }, chat))
+        assert.sameDeepMembers(where?.map(({ room_id, title }) => [title, room_id]) ?? [], [["Tea", tea], [
+          "Plans",
+          null
+        ]])
+      }).pipe(Effect.provide(worldOverHttp)),
+    slow
+  )
+
+  it.effect("--all-rooms leaves and forgets every room, and keeps the chats without one", () =>
     Effect.gen(function*() {
       const { alice, cwd, rooms: [tea = ""], server } = yield* stoppedBotWith(["Tea"])
-      const done = yield* commanded(["reset", "--rooms", "--yes"], cwd)
+      const done = yield* commanded(["reset", "--all-rooms", "--yes"], cwd)
       assert.deepInclude(done, { code: 0, stderr: "" })
       assert.include(done.stdout, "Left and forgot 1 room.")
       assert.deepInclude(yield* alice.state(tea, "m.room.member", botId), { membership: "leave" })

@@ -3,7 +3,7 @@ import { readMarker } from "../../domain/Marker.ts"
 import { plural } from "../../domain/Plural.ts"
 import type { ServerRoom } from "../../domain/ServerRoom.ts"
 
-/** What is to be reset. At least one of the first three. */
+/** What is to be reset: at least `local`, `server` or rooms. */
 export interface ResetOptions {
   /** What the bot remembers on this machine. */
   readonly local: boolean
@@ -11,8 +11,8 @@ export interface ResetOptions {
   readonly crypto: boolean
   /** The bot's markers, in all rooms. */
   readonly server: boolean
-  /** The rooms themselves. */
-  readonly rooms: boolean
+  /** The rooms themselves: those that the bot made, all that it is in, or none. */
+  readonly rooms: "own" | "all" | "none"
 }
 
 /** What the plan is made of. */
@@ -43,23 +43,46 @@ export interface ResetPlan {
 export const planReset = (options: ResetOptions, found: Found): ResetPlan => {
   const rooms = found.server?.rooms ?? []
   const marked = rooms.filter(({ marker }) => readMarker(marker)._tag !== "NoMarker")
-  const joined = options.rooms ? rooms.filter(({ membership }) => membership === "join") : []
+  const joined = rooms.filter(({ membership }) => membership === "join")
+  const left = options.rooms === "none" ? [] : joined.filter((room) => options.rooms === "all" || isOwn(room))
   const emptied = options.server ? marked : []
   return {
     local: options.local ? (options.crypto ? "nothing" : "session") : undefined,
     markers: emptied.map(({ roomId }) => roomId),
-    leave: joined.map(({ roomId }) => roomId),
+    leave: left.map(({ roomId }) => roomId),
     text: [
       ...(options.local ? [`On this machine, in ${found.dataDir}:`, ...localLines(options, found), ""] : []),
       ...(found.server === undefined ? [] : [
         `On ${found.server.url}, as ${found.account ?? "the bot"}:`,
         ...(options.server ? [`  empty the marker of ${plural(emptied.length, "room")}`] : []),
-        ...(options.rooms ? [`  leave and forget ${plural(joined.length, "room")}`] : []),
-        ...listed(options.rooms ? joined : emptied),
+        ...leaveLines(options, left, joined.length - left.length),
+        ...listed(options.rooms === "none" ? emptied : left),
         ""
       ]),
       ...consequences(options, found)
     ].join("\n")
+  }
+}
+
+/** A room, or a Space, that this account made for a chat: others may well be somebody else's home. */
+const isOwn = ({ origin }: ServerRoom): boolean => origin !== undefined
+
+const leaveLines = (
+  { rooms }: ResetOptions,
+  left: ReadonlyArray<ServerRoom>,
+  kept: number
+): ReadonlyArray<string> => {
+  const leaves = `  leave and forget ${plural(left.length, "room")}`
+  switch (rooms) {
+    case "none":
+      return []
+    case "all":
+      return [leaves]
+    case "own":
+      return [
+        `${leaves} that the bot made`,
+        ...(kept === 0 ? [] : [`  stay in ${plural(kept, "room")} that others made (--all-rooms leaves them, too)`])
+      ]
   }
 }
 
@@ -79,14 +102,15 @@ const listed = (rooms: ReadonlyArray<ServerRoom>): ReadonlyArray<string> => [
 ]
 
 const consequences = ({ crypto, local, rooms, server }: ResetOptions, found: Found): ReadonlyArray<string> => [
-  ...(rooms
-    ? ["People who want the bot back invite it again."]
+  ...(rooms === "none" ? [] : ["People who want the bot back in a room that it leaves invite it again."]),
+  ...(rooms === "all"
+    ? []
     : server && local
     ? ["No chat comes back by itself: somebody types !register in its room, or the backup is restored."]
     : server
     ? ["The next start writes the markers of the chats that it still knows again."]
     : ["The next start finds every chat again by the marker in its room."]),
-  ...(local && !server && !rooms && found.roomless > 0
+  ...(local && !server && rooms === "none" && found.roomless > 0
     ? [
       `${plural(found.roomless, "chat")} that no room shows ${found.roomless === 1 ? "is" : "are"} in the backup only.`
     ]
