@@ -51,7 +51,8 @@ const adminStatus = Effect.gen(function*() {
 /** More than this nobody reads in one message. */
 const pageLength = 20
 
-const allChats = Effect.fnUntraced(function*(page: number) {
+/** A page of everybody's chats, those first where somebody wrote last. */
+export const allChats = Effect.fnUntraced(function*(page: number) {
   const chats = yield* readChats
   if (chats.length === 0) return [notice("There are no chats.")]
   const pages = Math.ceil(chats.length / pageLength)
