@@ -18,7 +18,7 @@ import { ingest } from "./Ingest.ts"
 import { writeOpenMarkers } from "./Markers.ts"
 import { logReport } from "./Reconcile.ts"
 import { keepStoreSmall } from "./Retention.ts"
-import { reconcileAndTell } from "./TellAdmins.ts"
+import { makeTeller, reconcileAndTell } from "./TellAdmins.ts"
 
 /** The lanes that a sync answer feeds. */
 export interface RoomLanes {
@@ -45,15 +45,17 @@ export const initialSync = Effect.catchTag(
  * The sync loop, and all that it keeps going: every answer goes into the inbox, the lanes settle and send it. Ends only with
  * an error: of the store, or of a session that cannot be had back.
  */
-export const answerPeople = (lanes: RoomLanes) =>
-  Effect.raceAllFirst([
+export const answerPeople = Effect.fnUntraced(function*(lanes: RoomLanes) {
+  const tellOfChanges = yield* makeTeller
+  return yield* Effect.raceAllFirst([
     supervisedLoop(lanes),
     lanes.inbox.failure,
     lanes.outbox.failure,
     keepStoreSmall,
     // What an operator lets be sent again, beside the bot, too.
-    Effect.repeat(wakeOutbox(lanes), Schedule.spaced("1 minute"))
+    Effect.repeat(Effect.andThen(tellOfChanges, wakeOutbox(lanes)), Schedule.spaced("1 minute"))
   ])
+})
 
 /** A loop that ran for so long, in milliseconds, was well: the next failure is a first one. */
 const wellAfter = 5 * 60_000

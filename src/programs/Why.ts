@@ -44,7 +44,7 @@ export const whatBecameOf = Effect.fn("whatBecameOf")(function*(id: string, room
   const answers = yield* outbox.answersTo(record.key)
   if (isNewsKey(record.key)) {
     return [
-      `The bot told its operators what it found at its start, at ${timeOf(record.receivedAt)}.`,
+      `The bot told its operators what it found at its start or since, at ${timeOf(record.receivedAt)}.`,
       ...answers.map(answerIn)
     ]
   }

@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { markerType } from "../../src/domain/Marker.ts"
-import type { Outcome } from "../../src/domain/Reconciliation.ts"
 import { explain } from "../../src/domain/Reconciliation/Explain.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { Store } from "../../src/layers/Store.ts"
@@ -14,11 +13,11 @@ const rivals = [
   { reason: "owner_disagrees", rival: { owner: "@mallory:homing.test" } }
 ] as const
 
-describe("the command that a finding names settles the conflict", () => {
+describe("the command that a finding names settles it:", () => {
   const settled = (
     prepare: Effect.Effect<string, unknown, Homeserver>,
     database: Effect.Success<typeof aDatabase>,
-    reason: Outcome["reason"]
+    reason: string
   ) =>
     Effect.gen(function*() {
       const room = yield* prepare
@@ -26,17 +25,17 @@ describe("the command that a finding names settles the conflict", () => {
       const before = yield* startBot({ database })
       yield* TestClock.adjust("1 second")
       const [report] = yield* Effect.provide(Store.use(({ reports }) => reports.latest(1)), database)
-      const conflict = report?.findings.find(({ _tag }) => _tag === "Conflict")
-      if (conflict === undefined) return assert.fail("no conflict")
-      assert.deepStrictEqual([String(conflict.roomId), conflict.reason], [room, reason])
-      assert.match(explain(conflict, (command) => `!${command}`).settledBy ?? "", /^type !register in that room/)
+      const finding = report?.findings.find(({ roomId }) => roomId === room)
+      if (finding === undefined) return assert.fail("nothing was found")
+      assert.strictEqual(finding.reason, reason)
+      assert.match(explain(finding, (command) => `!${command}`).settledBy ?? "", /^type !register in that room/)
 
       yield* answerTo(alice, room, yield* alice.say(room, "!register"))
       yield* before.stop
       const after = yield* startBot({ database })
       yield* TestClock.adjust("1 second")
       const line = after.log.find(({ event }) => event === "matrix_reconcile_complete")
-      assert.include(line?.data, { conflicts: 0, unchanged: 2 })
+      assert.include(line?.data, { conflicts: 0, skipped: 0, unchanged: 2 })
     })
 
   for (const { reason, rival } of rivals) {
@@ -58,21 +57,33 @@ describe("the command that a finding names settles the conflict", () => {
       }).pipe(Effect.provide(homeserver)))
   }
 
-  it.effect("two_rooms_one_chat", () =>
-    Effect.gen(function*() {
-      const database = yield* aDatabase
-      const prepare = Effect.gen(function*() {
-        const server = yield* Homeserver
-        const [alice, account] = [yield* server.as("alice"), yield* server.as("bot")]
-        const bot = yield* startBot({ database })
-        const tea = yield* aChat(alice, "Tea")
-        yield* bot.stop
-        const coffee = yield* alice.createRoom({ name: "Coffee", invite: [botId] })
-        yield* account.join(coffee)
-        const marker = yield* account.roomAccountData(tea, markerType)
-        yield* account.setRoomAccountData(coffee, markerType, Object.assign({}, marker, { room_id: coffee }))
-        return coffee
-      }).pipe(Effect.scoped)
-      yield* settled(prepare, database, "two_rooms_one_chat")
-    }).pipe(Effect.provide(homeserver)))
+  /** What stands in the marker of a room that shows no chat: `tea` is the marker of the chat elsewhere. */
+  const claims: Readonly<Record<string, (tea: object, room: string) => Readonly<Record<string, unknown>>>> = {
+    two_rooms_one_chat: (tea, room) => ({ ...tea, room_id: room }),
+    owner_disagrees: (tea, room) => ({ ...tea, room_id: room, owner: "@mallory:homing.test" }),
+    marker_of_another_account: (tea, room) => ({ ...tea, room_id: room, account: "@other:homing.test" }),
+    marker_of_another_room: (tea) => ({ ...tea }),
+    malformed_marker: (tea) => ({ ...tea, owner: 7 }),
+    no_marker: () => ({})
+  }
+
+  for (const [reason, markerIn] of Object.entries(claims)) {
+    it.effect(`${reason}, in a room that shows no chat`, () =>
+      Effect.gen(function*() {
+        const database = yield* aDatabase
+        const prepare = Effect.gen(function*() {
+          const server = yield* Homeserver
+          const [alice, account] = [yield* server.as("alice"), yield* server.as("bot")]
+          const bot = yield* startBot({ database })
+          const tea = yield* aChat(alice, "Tea")
+          yield* bot.stop
+          const coffee = yield* alice.createRoom({ name: "Coffee", invite: [botId] })
+          yield* account.join(coffee)
+          const marker = yield* account.roomAccountData(tea, markerType)
+          yield* account.setRoomAccountData(coffee, markerType, markerIn(Object.assign({}, marker), coffee))
+          return coffee
+        }).pipe(Effect.scoped)
+        yield* settled(prepare, database, reason)
+      }).pipe(Effect.provide(homeserver)))
+  }
 })

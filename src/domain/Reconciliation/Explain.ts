@@ -99,10 +99,55 @@ export const isMoveKey = (key: string): boolean => key.startsWith(moveKey)
 export const newsKeyOf = (report: ReconciliationReport): string => {
   const { conflicts, detached, findings, moved, restored, startedAt, updated } = report
   if (detached + moved + restored + updated > 0) return `${newsKey}${startedAt}`
-  const told = findings.flatMap((outcome) =>
-    outcome._tag === "Conflict" ? [`${outcome.reason} ${outcome.roomId} ${outcome.chatId} ${outcome.claimed}`] : []
-  )
+  const told = findings.flatMap(conflictsIn)
   return `${newsKey}conflicts.${conflicts}.${told.join(".")}`
+}
+
+/** A conflict by what it is, however often it is found. */
+const conflictsIn = (outcome: Outcome): ReadonlyArray<string> =>
+  outcome._tag === "Conflict" ? [`${outcome.reason} ${outcome.roomId} ${outcome.chatId} ${outcome.claimed}`] : []
+
+/** What the news of changes that came while the bot ran is called, by the newest report of them. */
+export const changesKeyOf = ({ scope, startedAt }: ReconciliationReport): string => `${newsKey}${startedAt}.${scope}`
+
+/**
+ * What happened to chats while the bot ran, as far as operators want to know: they lost their room, moved, or are in a conflict. `before`
+ * are older reports: a conflict that stands in one of them is no news.
+ */
+export const changesIn = (
+  reports: ReadonlyArray<ReconciliationReport>,
+  before: ReadonlyArray<ReconciliationReport>
+): ReadonlyArray<Outcome> => {
+  const known = new Set(before.flatMap(({ findings }) => findings).flatMap(conflictsIn))
+  return reports.flatMap(({ findings }) => findings).filter((outcome) => {
+    const [conflict] = conflictsIn(outcome)
+    if (conflict === undefined) return outcome._tag === "Detached" || outcome._tag === "Moved"
+    if (known.has(conflict)) return false
+    known.add(conflict)
+    return true
+  })
+}
+
+/** What the operators' room is told of such changes, in markdown. */
+export const changesText = (changes: ReadonlyArray<Outcome>, prefix: string): string => {
+  const shown = mostUrgentFirst(changes).slice(0, mostNews)
+  const more = changes.length - shown.length
+  return [
+    "Since my last word here:",
+    "",
+    ...shown.map((outcome) => newsLine(outcome, prefix)),
+    ...(more > 0 ? [`- and ${more} more`] : []),
+    "",
+    "`homing reports` tells all of it."
+  ].join("\n")
+}
+
+const newsLine = (outcome: Outcome, prefix: string): string => {
+  const { settledBy, what } = explain(outcome, (command) => codeSpan(`${prefix}${command}`))
+  const room = outcome.roomId === null ? "" : ` ${codeSpan(outcome.roomId)}`
+  return `- ${outcome._tag.toLowerCase()}${room}: ${what}${
+    settledBy === undefined ? "" : `. To settle it, ${settledBy}.`
+  }`
 }
 
 /** Such as `2 restored, 1 conflict`. */
@@ -117,13 +162,7 @@ export const countsOf = (report: ReconciliationReport): string => {
 /** What the operators' room is told of a report, in markdown: its news, and what to do about them. */
 export const newsOf = (report: ReconciliationReport, prefix: string): string => {
   const news = mostUrgentFirst(report.findings.filter(({ _tag }) => _tag !== "Skipped"))
-  const shown = news.slice(0, mostNews).map((outcome) => {
-    const { settledBy, what } = explain(outcome, (command) => codeSpan(`${prefix}${command}`))
-    const room = outcome.roomId === null ? "" : ` ${codeSpan(outcome.roomId)}`
-    return `- ${outcome._tag.toLowerCase()}${room}: ${what}${
-      settledBy === undefined ? "" : `. To settle it, ${settledBy}.`
-    }`
-  })
+  const shown = news.slice(0, mostNews).map((outcome) => newsLine(outcome, prefix))
   const { conflicts, detached, moved, restored, updated } = report
   const more = conflicts + detached + moved + restored + updated - shown.length
   return [
