@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { ChatId, type EventId, type RoomId, type UserId } from "../../../src/domain/Ids.ts"
+import { ChatId, type EventId, type RoomId, serverOf, type UserId } from "../../../src/domain/Ids.ts"
 import { Marker, markerType } from "../../../src/domain/Marker.ts"
 import type { SyncBatch } from "../../../src/domain/SyncBatch.ts"
 import { MatrixMessages, MatrixProvisioning, MatrixRooms } from "../../../src/layers/MatrixClient.ts"
@@ -170,7 +170,8 @@ export const roomsContract = <R, E>(name: string, options: ContractOptions<R, E>
               permitted: true
             })
             yield* alice.invite(successor, account.userId)
-            yield* (yield* MatrixProvisioning).join(successor)
+            // Asked for through a server that is in it, as by somebody who was not invited.
+            yield* (yield* MatrixProvisioning).join(successor, serverOf(alice.userId))
             yield* until((_) => _.reshaped.includes(successor))
             assert.strictEqual((yield* rooms.view(successor))?.predecessor, room)
           })
@@ -217,6 +218,31 @@ export const roomsContract = <R, E>(name: string, options: ContractOptions<R, E>
             const live = yield* (yield* MatrixMessages).send(message(room, "txn-live", "hello"))
             const batch = yield* until((_) => echo(_, live) !== undefined)
             assert.strictEqual(echo(batch, live), "txn-live")
+          })
+        )
+      }).pipe(withStore))
+
+    it.effect("lists a room in a Space, and takes it out again", () =>
+      Effect.gen(function*() {
+        const account = yield* (yield* World).account("bot")
+        const { alice, room } = yield* roomWith(account)
+        yield* asBot(
+          account,
+          Effect.gen(function*() {
+            yield* started()
+            const [rooms, provisioning] = [yield* MatrixRooms, yield* MatrixProvisioning]
+            const space = yield* provisioning.createRoom({
+              origin: { version: 1, kind: "space", owner: alice.userId, created_at: 1 },
+              name: "Chats",
+              topic: "Chats",
+              encrypted: false,
+              space: undefined
+            })
+            yield* provisioning.addToSpace(space, room)
+            assert.deepStrictEqual([...(yield* rooms.read(space)).listed], [room])
+            yield* provisioning.removeFromSpace(space, room)
+            const { children, listed } = yield* rooms.read(space)
+            assert.deepStrictEqual([[...children], [...listed]], [[room], []])
           })
         )
       }).pipe(withStore))
