@@ -1,6 +1,6 @@
 import { codeSpan } from "./CodeSpan.ts"
 import { hashOf } from "./Delivery.ts"
-import { ReferenceCode, type UserId } from "./Ids.ts"
+import { ReferenceCode, type RoomId, type UserId } from "./Ids.ts"
 
 /** Crockford's base 32: no letter that is taken for a digit when read aloud. */
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -85,3 +85,16 @@ export const lockedInCompanyText =
   "I cannot read some of the messages here: their keys have not reached me. If you wrote to me and got no answer, please send it " +
   "again. If that does not help, your client may keep keys from devices that are not verified: verify me, or allow such " +
   "devices in its settings."
+
+/** Said once in an encrypted room where somebody writes in clear. */
+export const inClearText =
+  "A message here was not encrypted, and I take no notice of it: in an encrypted room I only take what is encrypted, since a homeserver " +
+  "can write the rest in anybody's name. Please send it again from an app that encrypts."
+
+const inClearKey = "in_clear."
+
+/** What is said so to a room is called. */
+export const inClearKeyOf = (room: RoomId): string => `${inClearKey}${room}`
+
+/** Whether this is what it is called, and not the key of somebody's message. */
+export const isInClearKey = (key: string): boolean => key.startsWith(inClearKey)

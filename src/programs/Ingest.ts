@@ -17,6 +17,7 @@ import { type InboxRow, Store } from "../layers/Store.ts"
 import { fillGaps } from "./FillGaps.ts"
 import { wouldAccept } from "./Gate.ts"
 import { reconcileChange } from "./Reconcile.ts"
+import { tellInClear } from "./TellInClear.ts"
 
 /**
  * Takes one sync answer in: rows and cursor are kept in one transaction, so that the cursor never stands beyond an event
@@ -80,9 +81,16 @@ export const ingest = Effect.fn("ingest")(function*(
     encrypted: batch.encrypted,
     cursor: batch.nextBatch
   })
-  const changesHolds = holds.length + released.length > 0
   const hold = store.inbox.hold(holds, released.map(({ roomId }) => roomId))
-  const suspicious = yield* changesHolds ? store.transaction(Effect.tap(keep, hold)) : keep
+  const keepAndMore = Effect.gen(function*() {
+    const suspicious = yield* keep
+    yield* hold
+    const inClear = suspicious.filter(({ reason }) => reason === "not_encrypted")
+    return { suspicious, told: yield* tellInClear(inClear.map(({ row }) => row)) }
+  })
+  const { suspicious, told } = yield* holds.length + released.length + arrivals.inClear.length > 0
+    ? store.transaction(keepAndMore)
+    : Effect.map(keep, (suspicious) => ({ suspicious, told: [] }))
   for (const { reason, row } of suspicious) {
     yield* Effect.logWarning("message_not_trusted").pipe(
       Effect.annotateLogs({ room: row.roomId, user: row.sender, event: row.key, reason })
@@ -105,7 +113,7 @@ export const ingest = Effect.fn("ingest")(function*(
   return {
     heard: new Set([...rows, ...arrivals.reactions].map(({ roomId }) => roomId)),
     /** Rooms where something is to be said now that nobody waits for. */
-    owed: new Set(redactions.flatMap(({ follow, roomId }) => follow ? [roomId] : []))
+    owed: new Set([...told, ...redactions.flatMap(({ follow, roomId }) => follow ? [roomId] : [])])
   }
 })
 

@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import { isInClearKey } from "../domain/Diagnostic.ts"
 import { ReferenceCode, type RoomId } from "../domain/Ids.ts"
 import { isMoveKey, isNewsKey } from "../domain/Reconciliation/Explain.ts"
 import { AppConfig, localSettingsOf } from "../layers/AppConfig.ts"
@@ -51,6 +52,12 @@ export const whatBecameOf = Effect.fn("whatBecameOf")(function*(id: string, room
   if (isMoveKey(record.key)) {
     return [
       `The bot told this room where its chat goes on, at ${timeOf(record.receivedAt)}.`,
+      ...answers.map(answerIn)
+    ]
+  }
+  if (isInClearKey(record.key)) {
+    return [
+      `The bot told this room that it only takes what is encrypted, at ${timeOf(record.receivedAt)}.`,
       ...answers.map(answerIn)
     ]
   }

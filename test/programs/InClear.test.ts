@@ -44,6 +44,31 @@ describe("a message in clear", () => {
       ])
     }).pipe(Effect.provide(homeserver)))
 
+  it.effect("is not passed over in silence: the room is told once, for the sake of somebody whom the bot may answer", () =>
+    Effect.gen(function*() {
+      const server = yield* Homeserver
+      const [alice, mallory] = [yield* server.as("alice"), yield* server.as("mallory")]
+      const database = yield* aDatabase
+      yield* startBot({ database, settings: { allowedUsers: [alice.userId] } })
+      const { outbox } = Context.get(database, Store)
+      const room = yield* aChat(alice)
+      yield* alice.invite(room, mallory.userId)
+      yield* mallory.join(room)
+      yield* encrypt(alice, room)
+      assert.strictEqual(yield* outcome(database, yield* alice.say(room, "one")), "not_encrypted")
+      assert.strictEqual(yield* outcome(database, yield* alice.say(room, "two")), "not_encrypted")
+      const told = yield* outbox.answersTo(`in_clear.${room}`)
+      assert.strictEqual(told.length, 1)
+      assert.include(told[0]?.excerpt, "A message here was not encrypted")
+
+      const other = yield* aChat(alice, "Other")
+      yield* alice.invite(other, mallory.userId)
+      yield* mallory.join(other)
+      yield* encrypt(alice, other)
+      assert.strictEqual(yield* outcome(database, yield* mallory.say(other, "one")), "not_encrypted")
+      assert.deepStrictEqual(yield* outbox.answersTo(`in_clear.${other}`), [])
+    }).pipe(Effect.provide(homeserver)))
+
   it.effect("is told from one before by what came while the bot was away, too", () =>
     Effect.gen(function*() {
       const alice = yield* (yield* Homeserver).as("alice")

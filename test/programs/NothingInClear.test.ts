@@ -7,7 +7,7 @@ import { temporaryDirectory } from "../layers/Store/Samples.ts"
 import { type SdkPerson, sdkPerson } from "./SdkPerson.ts"
 import { keyedBot, Wire, wiredWorld } from "./Wire.ts"
 
-const bots = ["restart", "waiting", "upgrade", "switch", "limited", "rejoins", "renewed", "hidden", "lost"]
+const bots = ["clear", "restart", "waiting", "upgrade", "switch", "limited", "rejoins", "renewed", "hidden", "lost"]
 
 const until = (condition: () => boolean) =>
   Effect.sync(condition).pipe(Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("20 millis") }))
@@ -46,6 +46,17 @@ layer(wiredWorld([...bots, "ann"]), { excludeTestServices: true })("an encrypted
     const said = yield* (yield* Wire).saidInClearBy(user)
     assert.deepStrictEqual(said.filter((room) => rooms.includes(room)), [])
   })
+
+  it.effect("when somebody writes in clear there, who is told so", () =>
+    Effect.gen(function*() {
+      const { ann, bot, room } = yield* secretChat("clear")
+      yield* (yield* (yield* Homeserver).as("ann")).say(room, "for all to see")
+      const words = () =>
+        ann.said(room).find((event) => /^A message here was not/.test(String(event.getContent()["body"])))
+      yield* until(() => words() !== undefined)
+      assert.isTrue(words()?.isEncrypted())
+      yield* nothingInClear(bot.userId, room)
+    }), 30_000)
 
   it.effect("right after a restart, of what waited in the outbox", () =>
     Effect.gen(function*() {

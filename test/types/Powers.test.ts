@@ -4,8 +4,8 @@ import type { AccountLook } from "../../src/layers/AccountLook.ts"
 import type { MatrixMessages, MatrixProvisioning, MatrixRooms } from "../../src/layers/MatrixClient.ts"
 import type { Store } from "../../src/layers/Store.ts"
 import type { runCommand } from "../../src/programs/Commands.ts"
-import type { openOutbox } from "../../src/programs/Deliver.ts"
 import type { diagnose } from "../../src/programs/Diagnose.ts"
+import type { fillGaps } from "../../src/programs/FillGaps.ts"
 import type { handleInvite } from "../../src/programs/HandleInvite.ts"
 import type { ingest } from "../../src/programs/Ingest.ts"
 import type { lookAndDecide } from "../../src/programs/PreviewReconciliation.ts"
@@ -36,7 +36,7 @@ it("nor can what takes a message from the sync to its room", () => {
   expectTypeOf<Extract<Powers<typeof reconcileAndTell>, MatrixProvisioning | MatrixMessages>>().toBeNever()
   expectTypeOf<Extract<Powers<typeof ingest>, MatrixProvisioning | MatrixMessages>>().toBeNever()
   expectTypeOf<Extract<Powers<typeof diagnose>, MatrixProvisioning | MatrixMessages>>().toBeNever()
-  expectTypeOf<Extract<Effect.Services<typeof openOutbox>, MatrixProvisioning>>().toBeNever()
+  expectTypeOf<Extract<Powers<typeof fillGaps>, MatrixProvisioning | MatrixMessages>>().toBeNever()
 })
 
 it("commands and invites may change rooms", () => {
