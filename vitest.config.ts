@@ -9,6 +9,8 @@ export default defineConfig({
     },
     // The bot logs as it always does; what is worth reading is the log of a test that failed.
     silent: "passed-only",
+    // As in `src/RunProcess.ts`: a client of the SDK that is stopped while it has something to send rejects a promise that nobody holds.
+    onUnhandledError: ({ message }) => message !== "OutgoingRequestsManager was stopped",
     projects: [
       {
         test: {

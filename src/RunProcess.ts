@@ -24,6 +24,7 @@ export const runProcess = <A, E>(program: Effect.Effect<A, E>): void => {
   })
   // The SDK leaves work of its own to itself, such as looking for a backup of keys: what fails there is no end of the bot.
   process.on("unhandledRejection", (reason) => {
+    if (isEndOfSdk(reason)) return
     process.stderr.write(`homing: something in the background failed (${placeOf(reason)}), and is left at that.\n`)
   })
   // whoever read the output has gone, as in `homing config | head`
@@ -33,6 +34,10 @@ export const runProcess = <A, E>(program: Effect.Effect<A, E>): void => {
   )
   NodeRuntime.runMain(crashable, { disableErrorReporting: true, teardown })
 }
+
+/** What a client of the SDK still had to send when it was stopped: rejected where nobody waits for it (OutgoingRequestsManager.ts), and no news. */
+const isEndOfSdk = (reason: unknown): boolean =>
+  reason instanceof Error && reason.message === "OutgoingRequestsManager was stopped"
 
 /** The kind of an error and where it came from. Its words stay unsaid: they may quote a header. */
 const placeOf = (reason: unknown): string => {
