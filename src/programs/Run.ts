@@ -11,7 +11,7 @@ import { Store } from "../layers/Store.ts"
 import { main } from "./Main.ts"
 
 /** The services below the main program. The store comes first: nobody signs in before the lease is held. */
-const services = Layer.mergeAll(
+export const services = Layer.mergeAll(
   MatrixClient.layer,
   ChatManager.layer,
   DiagnosticLimit.layer,

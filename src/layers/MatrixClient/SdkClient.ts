@@ -87,6 +87,12 @@ export const makeClient = (
     disableVoip: true
   })
 
+/**
+ * Whether the keys of this client are closed, as they are while a session that ended is had back. Whoever asks them now gets no answer,
+ * and what Rust throws at that ends the process.
+ */
+export const isStopped = (client: MatrixClient): boolean => client.getCrypto() !== undefined && !client.clientRunning
+
 /** The SDK's client in use: the one that syncs, or one that only sends requests while none does. */
 export class SdkClient extends Context.Service<SdkClient, {
   readonly current: Effect.Effect<MatrixClient>

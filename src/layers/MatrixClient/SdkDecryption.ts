@@ -1,13 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
 import { EventShieldReason } from "matrix-js-sdk/lib/crypto-api/index.js"
 import { type MatrixClient, MatrixEvent, MatrixEventEvent } from "matrix-js-sdk/lib/matrix.js"
 import { ForgedSender, Undecryptable } from "../../domain/Errors.ts"
 import type { RoomId } from "../../domain/Ids.ts"
 import type { RawEvent } from "../../domain/SyncBatch.ts"
 import { MatrixCrypto } from "../MatrixClient.ts"
-import { SdkClient } from "./SdkClient.ts"
+import { isStopped, SdkClient } from "./SdkClient.ts"
 import { isBackend } from "./SdkCrypto.ts"
 import * as SdkIdentity from "./SdkIdentity.ts"
 import { passOnVerification } from "./SdkVerification.ts"
@@ -55,7 +56,11 @@ export const layer = Layer.effect(
     return MatrixCrypto.of({
       ...identity,
       decrypt: Effect.fn("MatrixCrypto.decrypt")(function*(room, raw) {
-        const client = yield* sdk.current
+        // Nothing is missing while a session is had back: that is waited for, and not counted against a key.
+        const client = yield* Effect.repeat(sdk.current, {
+          until: (client) => !isStopped(client),
+          schedule: Schedule.spaced("250 millis")
+        })
         const crypto = client.getCrypto()
         const locked = lockedOf(client)
         const name = `${room} ${raw.event_id}`

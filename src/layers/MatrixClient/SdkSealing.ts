@@ -6,7 +6,7 @@ import { type MatrixClient, MatrixEvent } from "matrix-js-sdk/lib/matrix.js"
 import type { RoomId } from "../../domain/Ids.ts"
 import { field } from "./Json.ts"
 import { failure, MatrixRequests } from "./Requests.ts"
-import { SdkClient } from "./SdkClient.ts"
+import { isStopped, SdkClient } from "./SdkClient.ts"
 import { isBackend } from "./SdkCrypto.ts"
 import { makeProver, Sealing } from "./Sealing.ts"
 
@@ -66,6 +66,7 @@ export const layer = Layer.effect(
 
       of: Effect.fn("Sealing.of")(function*(roomId) {
         const client = yield* sdk.current
+        if (isStopped(client)) return yield* notYet("The session ended, and is being had back.")
         const crypto = client.getCrypto()
         return yield* prove(roomId, {
           remembered: isRemembered(client, roomId),
