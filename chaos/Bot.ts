@@ -16,7 +16,8 @@ const orders = (place: string | undefined): Readonly<Record<string, string>> => 
     : { HOMING_CHAOS_KILL_AT_COMMIT: commit, NODE_OPTIONS: `--import=${killAtCommit}` }
 }
 
-const program = join(import.meta.dirname, "../bin/homing.mjs")
+/** What runs: Homing as it is, unless a test takes something out of it. */
+const homing = join(import.meta.dirname, "../bin/homing.mjs")
 
 export interface BotOptions {
   readonly url: string
@@ -24,6 +25,9 @@ export interface BotOptions {
   readonly password: string
   /** Its working directory, data directory and log are in here; the same for all of its lives. */
   readonly directory: string
+  /** Settings beside these, by the names of their variables. */
+  readonly settings: Readonly<Record<string, string>>
+  readonly program?: string
 }
 
 /** How a life of the bot ended; `code` is null when a signal ended it. */
@@ -38,7 +42,7 @@ export const startBot = Effect.fn("startBot")(function*(options: BotOptions, kil
   const child = yield* Effect.acquireRelease(
     Effect.sync((): ChildProcess => {
       const log = createWriteStream(join(options.directory, "bot.log"), { flags: "a" })
-      const child = spawn(process.execPath, [program, "run"], {
+      const child = spawn(process.execPath, [options.program ?? homing, "run"], {
         cwd: options.directory,
         env: {
           PATH: process.env["PATH"] ?? "",
@@ -48,6 +52,7 @@ export const startBot = Effect.fn("startBot")(function*(options: BotOptions, kil
           HOMING_PASSWORD: options.password,
           HOMING_DATA_DIR: join(options.directory, "data"),
           HOMING_LOG_FORMAT: "json",
+          ...options.settings,
           ...orders(killAt)
         },
         stdio: ["ignore", "pipe", "pipe"]
@@ -63,6 +68,7 @@ export const startBot = Effect.fn("startBot")(function*(options: BotOptions, kil
     }),
     (child) => Effect.andThen(Effect.sync(() => child.kill("SIGKILL")), Deferred.await(ended))
   )
+  /** Sends a signal, and waits for the end. */
   const signal = (name: NodeJS.Signals) => Effect.andThen(Effect.sync(() => child.kill(name)), Deferred.await(ended))
   return {
     ready: Deferred.await(ready),

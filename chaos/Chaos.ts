@@ -1,17 +1,10 @@
 import { Duration, Effect, Option, Queue, Schedule } from "effect"
 import { type BotOptions, startBot } from "./Bot.ts"
-import type { Person } from "./People.ts"
-import {
-  type Kill,
-  makePlan,
-  type Options,
-  placesOf,
-  type PlannedMessage,
-  type PlannedRoom,
-  type Round
-} from "./Plan.ts"
+import { placesOf } from "./Places.ts"
+import { type Kill, makePlan, type Options, type Plan, type Round } from "./Plan.ts"
+import { leaveSpace, setUp, setUpOffice, type Stage, testimonyOf, testimonyOfOffice, writeAll } from "./Stage.ts"
 import { Target } from "./Target.ts"
-import { judge, type Question, repliesTo, type Testimony, type Verdict } from "./Verdict.ts"
+import { judge, repliesTo, type Verdict } from "./Verdict.ts"
 
 /** What a run did and found. */
 export interface Report extends Verdict {
@@ -19,7 +12,10 @@ export interface Report extends Verdict {
   readonly killedAt: Readonly<Record<string, number>>
   /** Places that it did not come to. */
   readonly neverAt: ReadonlyArray<string>
+  readonly kills: number
   readonly killedAnytime: number
+  /** Lives that were told to stop, and did. */
+  readonly stopped: number
   /** Exit codes of lives that ended before they were killed. */
   readonly endedByItself: ReadonlyArray<number>
   /** Keys of the bot's device that the homeserver told of in the course of the run: one, unless it lost its own. */
@@ -32,28 +28,38 @@ export interface Report extends Verdict {
 
 /** The way to readiness may take so long on a busy machine; from there on, a life that does not come to its place is ended soon. */
 const longestStart = Duration.seconds(15)
-const longestLife = Duration.seconds(6)
+const longestLife = Duration.seconds(8)
+/** So long a life has messages in hand. */
+const untilStop = Duration.millis(500)
 
-/** A room of the run: who is in it, and what was written there. */
-interface Stage {
-  readonly room: number
-  readonly planned: PlannedRoom
-  readonly id: string
-  readonly owner: Person
-  readonly guest: Person
-  readonly toWrite: Queue.Queue<PlannedMessage>
-  readonly questions: Array<Question>
+/** What a test may ask for beside the options: another plan, another program, and less patience with one that loses messages. */
+interface Rehearsal {
+  readonly plan?: Plan
+  readonly program?: string
+  readonly rest?: Duration.Duration
 }
 
 /**
  * One run: people write into rooms while the bot is killed again and again and the homeserver fails it; then it may come to
  * rest, and the rooms are judged.
  */
-export const runChaos = Effect.fn("runChaos")(function*(options: Options, directory: string) {
+export const runChaos = Effect.fn("runChaos")(function*(
+  options: Options,
+  directory: string,
+  { program, rest, ...rehearsed }: Rehearsal = {}
+) {
   const started = performance.now()
   const { botId, faults, password, people, url } = yield* Target
-  const plan = yield* makePlan(options)
-  const bot: BotOptions = { url, userId: botId, password, directory }
+  const plan = rehearsed.plan ?? (yield* makePlan(options))
+  const office = yield* setUpOffice
+  const bot: BotOptions = {
+    url,
+    userId: botId,
+    password,
+    directory,
+    settings: { HOMING_ADMIN_ROOM: office.id, HOMING_ENCRYPT_NEW_ROOMS: String(options.encrypted) },
+    ...(program === undefined ? {} : { program })
+  }
   const stages = yield* Effect.forEach(plan.rooms, setUp)
   yield* Effect.forEach(stages, (stage) => Effect.forkScoped(writeAll(stage, botId)), { discard: true })
 
@@ -73,9 +79,13 @@ export const runChaos = Effect.fn("runChaos")(function*(options: Options, direct
   ).pipe(Effect.timeoutOption(Duration.seconds(60 + 10 * options.kills)))
 
   if (faults !== undefined) yield* faults.clear
-  yield* comeToRest(stages, options, bot)
+  yield* comeToRest(stages, options, bot, rest ?? Duration.seconds(90 + options.messages / 20))
   yield* lookAtKeys
-  const verdict = judge(botId, yield* Effect.forEach(stages, (stage) => testimonyOf(stage, options)))
+  const news = plan.rounds.slice(0, lives.length).some(({ first }) => first?.does === "change name")
+  const verdict = judge(botId, [
+    ...yield* Effect.forEach(stages, (stage) => testimonyOf(stage, options)),
+    yield* testimonyOfOffice(office, options, news)
+  ])
 
   const killedAt: Record<string, number> = {}
   for (const { end, kill } of lives) {
@@ -83,10 +93,12 @@ export const runChaos = Effect.fn("runChaos")(function*(options: Options, direct
   }
   const report: Report = {
     ...verdict,
+    kills: options.kills,
     killedAt,
-    neverAt: placesOf(options).filter((place) => killedAt[place] === undefined),
+    neverAt: placesOf({ ...options, faults: faults !== undefined }).filter((place) => killedAt[place] === undefined),
     identities: identities.size,
     killedAnytime: lives.filter(({ end }) => end === "anytime").length,
+    stopped: lives.filter(({ end }) => end === "stopped").length,
     endedByItself: lives.flatMap(({ end }) => typeof end === "number" ? [end] : []),
     notWritten: options.messages - verdict.sent,
     notKilled: options.kills - lives.length,
@@ -95,57 +107,23 @@ export const runChaos = Effect.fn("runChaos")(function*(options: Options, direct
   return report
 }, Effect.scoped)
 
-// --- the people
-
-const setUp = Effect.fn("setUp")(function*(planned: PlannedRoom, room: number) {
-  const { botId, people } = yield* Target
-  const [owner, guest] = [people[room % people.length], people[(room + 1) % people.length]]
-  if (owner === undefined || guest === undefined) return yield* Effect.die(new Error("There are no people."))
-  const id = yield* owner.createRoom({ name: `Room ${room}`, invite: planned.guest ? [guest.userId] : [] })
-  if (planned.guest) yield* guest.join(id)
-  const stage: Stage = {
-    room,
-    planned,
-    id,
-    owner,
-    guest,
-    toWrite: yield* Queue.unbounded<PlannedMessage>(),
-    questions: []
-  }
-  if (planned.invitedIn < 0) yield* owner.invite(id, botId)
-  return stage
-})
-
-/** Writes what is put into the queue, one message after another: their order in the room is the order of their numbers. */
-const writeAll = Effect.fn("writeAll")(
-  function*({ guest, id, owner, planned, questions, room, toWrite }: Stage, botId: string) {
-    yield* owner.sees(id, botId)
-    if (planned.guest) yield* guest.sees(id, botId)
-    while (true) {
-      const message = yield* Queue.take(toWrite)
-      yield* Effect.sleep(message.pauseMillis)
-      const body = message.expected === "reply"
-        ? `!rename Chat ${message.number}`
-        : `Message ${message.number} of room ${room}`
-      const eventId = yield* (message.from === "guest" ? guest : owner).write(id, `chaos-${message.number}`, {
-        msgtype: "m.text",
-        body,
-        "m.mentions": message.expected === "silence" ? {} : { user_ids: [botId] }
-      })
-      questions.push({ ...message, eventId, body })
-    }
-  }
-)
-
 // --- the bot
 
 /** A number is the exit code of a life that ended by itself. */
-type LifeEnd = "at its place" | "anytime" | number
+type LifeEnd = "at its place" | "anytime" | "stopped" | number
 
 /** One life of the bot, and what happens around it. */
 const live = Effect.fn("live")(
-  function*({ faults, kill, messages }: Round, index: number, stages: ReadonlyArray<Stage>, bot: BotOptions) {
+  function*(
+    { calm, faults, first, kill, messages, stopped }: Round,
+    index: number,
+    stages: ReadonlyArray<Stage>,
+    bot: BotOptions
+  ) {
     const target = yield* Target
+    if (calm && target.faults !== undefined) yield* target.faults.clear
+    const one = first && stages[first.room]
+    if (one !== undefined) yield* first?.does === "leave Space" ? leaveSpace(one) : one.owner.rename(`Number ${index}`)
     for (const { id, owner, planned } of stages) {
       if (planned.invitedIn !== index) continue
       if (planned.greetingRefused) yield* target.faults?.refuseGreeting(id) ?? Effect.void
@@ -156,10 +134,16 @@ const live = Effect.fn("live")(
       const stage = stages[message.room]
       if (stage !== undefined) yield* Queue.offer(stage.toWrite, message)
     }
-    const { ended, kill: killNow, ready } = yield* startBot(
+    const { ended, kill: killNow, ready, stop } = yield* startBot(
       bot,
       kill._tag === "At" ? `${kill.place}:${kill.times}` : undefined
     )
+    if (stopped) {
+      yield* Effect.raceFirst(ended, Effect.andThen(Effect.timeoutOption(ready, longestStart), Effect.sleep(untilStop)))
+      const { code } = yield* stop
+      const end: LifeEnd = code === null ? "at its place" : code === 0 ? "stopped" : code
+      return end
+    }
     // It may end by itself before it is killed.
     const time = Effect.andThen(
       kill._tag === "After" && kill.from === "start" ? Effect.void : Effect.timeoutOption(ready, longestStart),
@@ -175,7 +159,7 @@ const live = Effect.fn("live")(
 
 /** Lives in peace until every message has its answer, and once more: what was left half done would be said again then. */
 const comeToRest = Effect.fn("comeToRest")(
-  function*(stages: ReadonlyArray<Stage>, { messages }: Options, bot: BotOptions) {
+  function*(stages: ReadonlyArray<Stage>, { messages }: Options, bot: BotOptions, patience: Duration.Duration) {
     const written = Effect.sync(() => stages.reduce((sum, { questions }) => sum + questions.length, 0) >= messages)
     const answered = (stage: Stage) =>
       Effect.map(stage.owner.record(stage.id), (events) => {
@@ -193,7 +177,7 @@ const comeToRest = Effect.fn("comeToRest")(
       const { stop } = yield* startBot(bot)
       yield* atRest.pipe(
         Effect.repeat({ until: (done) => done, schedule: Schedule.spaced("1 second") }),
-        Effect.timeoutOption(Duration.seconds(90 + messages / 20))
+        Effect.timeoutOption(patience)
       )
       yield* stop
     }))
@@ -205,21 +189,3 @@ const comeToRest = Effect.fn("comeToRest")(
     }))
   }
 )
-
-// --- the rooms
-
-const testimonyOf = Effect.fn("testimonyOf")(function*(
-  { guest, id, owner, planned, questions, room }: Stage,
-  { encrypted }: Options
-) {
-  const { faults } = yield* Target
-  const testimony: Testimony = {
-    room,
-    events: yield* owner.record(id),
-    seenByGuest: planned.guest ? yield* guest.record(id) : [],
-    encrypted,
-    questions,
-    greeting: planned.greetingRefused && faults !== undefined ? "at most once" : "once"
-  }
-  return testimony
-})

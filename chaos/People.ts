@@ -1,11 +1,20 @@
 import { Effect, Schedule, Schema } from "effect"
 
+/** The people of a run. Each of them owns every fifth room. */
+export const names: ReadonlyArray<string> = ["ada", "ben", "cleo", "dan", "eve"]
+
 /** Speaks to any homeserver: plain requests, and nothing of the bot's own code. */
 export interface Person {
   readonly userId: string
   createRoom(options: { readonly name: string; readonly invite: ReadonlyArray<string> }): Effect.Effect<string>
   invite(room: string, user: string): Effect.Effect<void>
   join(room: string): Effect.Effect<void>
+  /** Leaves a room, or declines its invite. */
+  leave(room: string): Effect.Effect<void>
+  /** Is called so from now on. */
+  rename(name: string): Effect.Effect<void>
+  /** The rooms that this person is invited to and has not answered. */
+  readonly invitations: Effect.Effect<ReadonlyArray<Invitation>>
   /** Writes once, however often it is asked to with this transaction id. The event id. */
   write(room: string, transaction: string, content: Readonly<Record<string, unknown>>): Effect.Effect<string>
   /** Waits until that user is in the room. */
@@ -14,6 +23,13 @@ export interface Person {
   record(room: string): Effect.Effect<ReadonlyArray<RoomEvent>>
   /** The identity keys of the devices of a user, as the homeserver tells them. */
   keysOf(user: string): Effect.Effect<ReadonlyArray<unknown>>
+}
+
+/** An invite, as far as it tells what it leads to. */
+export interface Invitation {
+  readonly room: string
+  readonly name: unknown
+  readonly isSpace: boolean
 }
 
 export const RoomEvent = Schema.Struct({
@@ -38,6 +54,15 @@ const Keys = Schema.Struct({
     Schema.String,
     Schema.Record(Schema.String, Schema.Struct({ keys: Schema.Record(Schema.String, Schema.String) }))
   )
+})
+const Stripped = Schema.Struct({ type: Schema.String, content: Schema.Record(Schema.String, Schema.Unknown) })
+const Invited = Schema.Struct({
+  rooms: Schema.optionalKey(Schema.Struct({
+    invite: Schema.optionalKey(Schema.Record(
+      Schema.String,
+      Schema.Struct({ invite_state: Schema.Struct({ events: Schema.Array(Stripped) }) })
+    ))
+  }))
 })
 const Nothing = Schema.Struct({})
 
@@ -87,6 +112,13 @@ export const logIn = (url: string, name: string, password: string): Effect.Effec
 export const signIn = (url: string, name: string, password: string): Effect.Effect<Person> =>
   Effect.map(logIn(url, name, password), (session) => personWith(url, session))
 
+/** What a look at the invites needs of a sync: next to nothing. */
+const onlyRooms = JSON.stringify({
+  presence: { not_types: ["*"] },
+  account_data: { not_types: ["*"] },
+  room: { timeline: { limit: 1 }, state: { not_types: ["*"] }, account_data: { not_types: ["*"] } }
+})
+
 /** A person with this session. `initialState` is what the rooms that they make have from the start. */
 export const personWith = (
   url: string,
@@ -106,6 +138,26 @@ export const personWith = (
       }).pipe(Effect.map(({ room_id }) => room_id)),
     invite: (room, user) => post(inRoom(room, "invite"), { user_id: user }),
     join: (room) => post(inRoom(room, "join")),
+    leave: (room) => post(inRoom(room, "leave")),
+    rename: (name) =>
+      Effect.asVoid(request(Nothing, "PUT", `${api}/profile/${encodeURIComponent(userId)}/displayname`, {
+        token,
+        body: { displayname: name }
+      })),
+    invitations: request(Invited, "GET", `${api}/sync?${new URLSearchParams({ timeout: "0", filter: onlyRooms })}`, {
+      token
+    }).pipe(
+      Effect.map(({ rooms }) =>
+        Object.entries(rooms?.invite ?? {}).map(([room, { invite_state: { events } }]) => {
+          const shown = (type: string) => events.find((event) => event.type === type)?.content
+          return {
+            room,
+            name: shown("m.room.name")?.["name"],
+            isSpace: shown("m.room.create")?.["type"] === "m.space"
+          }
+        })
+      )
+    ),
     write: (room, transaction, content) =>
       request(Sent, "PUT", inRoom(room, `send/m.room.message/${transaction}`), { token, body: content }).pipe(
         Effect.map(({ event_id }) => event_id)

@@ -1,5 +1,7 @@
 import { Effect, Random } from "effect"
 import { type Fault, FaultEffect, rateLimited, serverError } from "../src/layers/Homeserver/Faults.ts"
+import { names } from "./People.ts"
+import { type Occasion, occasionOf, occasions, ofInvite, ofKeys, ofRefusal, onTheWay } from "./Places.ts"
 
 /** What a run is asked for. The same options give the same plan; when a process gets how far is the machine's affair. */
 export interface Options {
@@ -11,8 +13,11 @@ export interface Options {
   readonly encrypted: boolean
 }
 
-/** What has to come of a message: an echo of it, one reply of any words, or nothing. */
-export type Expected = "echo" | "reply" | "silence"
+/** What somebody writes: some words, or a command. */
+export type Said = "words" | "rename" | "new" | "archive" | "unarchive"
+
+/** What has to come of a message: an echo of it, one reply of any words, one that tells of a new room, a diagnostic, or nothing. */
+export type Expected = "echo" | "reply" | "room" | "diagnostic" | "silence"
 
 export interface PlannedMessage {
   readonly room: number
@@ -20,6 +25,7 @@ export interface PlannedMessage {
   readonly number: number
   /** One of the people of the room. */
   readonly from: "owner" | "guest"
+  readonly said: Said
   readonly expected: Expected
   /** Before it is written. */
   readonly pauseMillis: number
@@ -42,6 +48,12 @@ export type Kill =
 
 export interface Round {
   readonly kill: Kill
+  /** The bot is told to stop soon after it is ready, and dies on its way out, if it does. */
+  readonly stopped: boolean
+  /** Nothing befalls it but what its place needs: what is left to chance may keep a life from coming there. */
+  readonly calm: boolean
+  /** What somebody does before the bot is started: the owner of a room leaves their Space, or has another name. */
+  readonly first: { readonly room: number; readonly does: NonNullable<Occasion["first"]> } | undefined
   readonly messages: ReadonlyArray<PlannedMessage>
   readonly faults: ReadonlyArray<Fault>
 }
@@ -50,37 +62,6 @@ export interface Plan {
   readonly rooms: ReadonlyArray<PlannedRoom>
   readonly rounds: ReadonlyArray<Round>
 }
-
-const threeOf = (name: string) => [`${name}:before`, `${name}:inside`, `${name}:after`]
-const twoOf = (name: string) => [`${name}:before`, `${name}:after`]
-
-/** Passed by every message on its way. */
-const onTheWay = [
-  ...threeOf("Store.inbox.ingest"),
-  ...threeOf("Store.inbox.settleAndBegin"),
-  ...twoOf("send message"),
-  ...twoOf("Store.outbox.sent")
-]
-
-/** Passed by every life. */
-const everyday = [...twoOf("sync answer"), ...threeOf("reconcileAndTell")]
-
-/** Passed when somebody renames a chat. */
-const ofRename = [...threeOf("ChatManager.rename"), ...twoOf("write marker"), ...twoOf("ChatManager.markerWritten")]
-
-/** Passed when somebody invites the bot. */
-const ofInvite = [...twoOf("join"), ...twoOf("read room state"), ...threeOf("ChatManager.register")]
-
-/** Passed when the homeserver refuses a message for good. */
-const ofRefusal = twoOf("Store.outbox.dead")
-
-/** Every named commit point of the bot's own. */
-export const places: ReadonlyArray<string> = [...onTheWay, ...everyday, ...ofRename, ...ofInvite, ...ofRefusal]
-
-/** Passed several times by every message that is read or said in an encrypted room: see `KillAtCommit.mjs`. */
-const ofKeys = twoOf("crypto commit")
-
-export const placesOf = ({ encrypted }: Options): ReadonlyArray<string> => encrypted ? [...places, ...ofKeys] : places
 
 const sends = { method: "PUT", path: "/send/" } as const
 const syncs = { method: "GET", path: /\/v3\/sync$/ } as const
@@ -145,13 +126,16 @@ const faultsOfKeys: ReadonlyArray<Fault> = [
 export const makePlan = (options: Options): Effect.Effect<Plan> =>
   draw(options).pipe(Random.withSeed(options.seed), Effect.orDie)
 
+/** Who owns a room, by number. */
+export const ownerOf = (room: number): number => room % names.length
+
 const draw = Effect.fn("Plan.draw")(function*({ encrypted, kills, messages, rooms }: Options) {
   // Half of the rooms are there from the start; the bot is invited into the others in between.
   const early = Math.ceil(rooms / 2)
   const plannedRooms = Array.from({ length: rooms }, (_, room): PlannedRoom => ({
     guest: room % 4 === 3,
     invitedIn: room < early ? -1 : Math.floor((room - early) * kills * 0.7 / (rooms - early)),
-    greetingRefused: room >= early && room % 3 === 2
+    greetingRefused: room >= early && room % 4 === 2
   }))
   const ends = yield* kindsOfEnd(kills, plannedRooms, encrypted)
   // Positions are forgotten for everybody, and the people's SDK never comes back from that.
@@ -159,52 +143,106 @@ const draw = Effect.fn("Plan.draw")(function*({ encrypted, kills, messages, room
     ? [...faults.filter(({ effect }) => effect._tag !== "ForgottenPositions"), ...faultsOfKeys]
     : faults
   const numbers = plannedRooms.map(() => 0)
+  const archived = new Set<number>()
+  const withSpace = new Set<number>()
 
-  const write = Effect.fnUntraced(function*(room: number, expected?: Expected) {
+  const write = Effect.fnUntraced(function*(room: number, said: Said = "words", expected?: Expected) {
     const guest = plannedRooms[room]?.guest === true
     const number = numbers[room] = (numbers[room] ?? 0) + 1
+    const planned = expected ?? (guest && (yield* Random.next) < 0.4 ? "silence" : "echo")
     const message: PlannedMessage = {
       room,
       number,
-      from: guest && (yield* Random.nextBoolean) && expected !== "reply" ? "guest" : "owner",
-      expected: expected ?? (guest && (yield* Random.next) < 0.4 ? "silence" : "echo"),
+      from: guest && (yield* Random.nextBoolean) && expected === undefined ? "guest" : "owner",
+      said,
+      expected: planned,
       pauseMillis: (yield* Random.next) < 0.3 ? yield* Random.nextIntBetween(1, 400) : 0
     }
     return message
   })
 
+  /** What is asked for, and what belongs to it: while a chat is archived, its messages get a diagnostic, and the bot says so once a minute. */
+  const ask = (room: number, said: Said) => {
+    switch (said) {
+      case "words":
+        return Effect.map(write(room), (message) => [message])
+      case "new":
+        withSpace.add(ownerOf(room))
+        return Effect.map(write(room, said, "room"), (message) => [message])
+      case "archive":
+        archived.add(room)
+        return Effect.all([
+          write(room, said, "reply"),
+          write(room, "words", "diagnostic"),
+          write(room, "unarchive", "reply")
+        ])
+      default:
+        return Effect.map(write(room, said, "reply"), (message) => [message])
+    }
+  }
+
+  /** Where this can be asked: the first room that a person asks for makes their Space, and others must not use that up. */
+  const roomFor = (open: ReadonlyArray<number>, { asks, places }: Occasion) => {
+    const makesSpace = places.some((place) => place.startsWith("create space"))
+    const suitable = open.filter((room) =>
+      asks === "new"
+        ? withSpace.has(ownerOf(room)) !== makesSpace
+        : asks !== "archive" || !archived.has(room)
+    )
+    return Random.choice(suitable.length === 0 ? open : suitable)
+  }
+
   const rounds = yield* some(
     kills,
     Effect.fnUntraced(function*(round) {
       const kill = ends[round] ?? { _tag: "After", millis: 1000, from: "ready" }
+      const occasion = kill._tag === "At" ? occasionOf(kill.place) : undefined
       const share = Math.floor(messages * (round + 1) / kills) - Math.floor(messages * round / kills)
       const open = plannedRooms.flatMap(({ invitedIn }, room) => invitedIn < round ? [room] : [])
+      const stage = occasion === undefined ? undefined : yield* roomFor(open, occasion)
+      const casual = yield* Random.choice(open)
+      const asked = occasion?.asks === undefined || stage === undefined
+        // The Space of one person is made in passing; those of the others are to be died at.
+        ? ownerOf(casual) === names.length - 1 && share > 0 ? yield* ask(casual, "new") : []
+        : share === 0 || (occasion.asks === "archive" && (share < 3 || archived.has(stage)))
+        ? []
+        : yield* ask(stage, occasion.asks)
       // Now and then all of it goes into one room, which leaves gaps in what a sync answer brings of it.
-      const burst = (yield* Random.next) < 0.1 ? yield* Random.choice(open) : undefined
+      const burst = occasion?.burst ? stage : (yield* Random.next) < 0.1 ? yield* Random.choice(open) : undefined
       const written = yield* some(
-        share,
-        Effect.fnUntraced(function*(index) {
-          const room = burst ?? (yield* Random.choice(open))
-          const renames = index === 0 && kill._tag === "At" && ofRename.includes(kill.place)
-          return yield* write(room, renames ? "reply" : undefined)
+        share - asked.length,
+        Effect.fnUntraced(function*() {
+          return yield* write(burst ?? (yield* Random.choice(open)))
         })
       )
-      const befalling = (yield* Random.next) < 0.5 ? yield* Random.nextIntBetween(1, 4) : 0
-      const planned: Round = { kill, messages: written, faults: yield* some(befalling, () => Random.choice(possible)) }
+      const calm = kill._tag === "At" && !ofKeys.includes(kill.place) && !onTheWay.places.includes(kill.place)
+      const befalling = !calm && (yield* Random.next) < 0.5 ? yield* Random.nextIntBetween(1, 4) : 0
+      const planned: Round = {
+        kill,
+        stopped: occasion?.stopped === true,
+        calm,
+        first: occasion?.first === undefined || stage === undefined ? undefined : { room: stage, does: occasion.first },
+        messages: [...asked, ...written],
+        faults: [...occasion?.befalling ?? [], ...yield* some(befalling, () => Random.choice(possible))]
+      }
       return planned
     })
   )
   return { rooms: plannedRooms, rounds }
 })
 
-/** Every second life ends at a commit point, the others at any moment. */
+/** Two of three lives end at a commit point, the others at any moment. */
 const kindsOfEnd = Effect.fnUntraced(function*(kills: number, rooms: ReadonlyArray<PlannedRoom>, encrypted: boolean) {
-  // A short run comes no further than the places that matter most.
-  const everywhere = [...yield* Random.shuffle(onTheWay), ...yield* Random.shuffle([...everyday, ...ofRename])]
-  // Every second of them is a commit of keys, before and after in turn.
-  const anytime = encrypted ? everywhere.flatMap((place, n) => [ofKeys[n % 2] ?? place, place]) : everywhere
-  const invites = yield* Random.shuffle(ofInvite)
-  const refusals = [...ofRefusal]
+  const inTurn = yield* Effect.forEach(
+    occasions,
+    (group) => Random.shuffle(group.flatMap((occasion) => occasion.places))
+  )
+  // Every fourth of them is a commit of keys, before and after in turn.
+  const anytime = encrypted
+    ? inTurn.flat().flatMap((place, n) => n % 3 === 0 ? [ofKeys[n % 2] ?? place, place] : [place])
+    : inTurn.flat()
+  const invites = yield* Random.shuffle(ofInvite.places)
+  const refusals = [...ofRefusal.places]
   let [nextAnytime, nextInvite, nextRefusal] = [0, 0, 0]
   return yield* some(
     kills,
@@ -214,7 +252,7 @@ const kindsOfEnd = Effect.fnUntraced(function*(kills: number, rooms: ReadonlyArr
         ? refusals[nextRefusal++ % refusals.length]
         : invited.length > 0
         ? invites[nextInvite++ % invites.length]
-        : round % 2 === 1
+        : round % 3 !== 0
         ? anytime[nextAnytime++ % anytime.length]
         : undefined
       if (place === undefined) {
@@ -223,7 +261,7 @@ const kindsOfEnd = Effect.fnUntraced(function*(kills: number, rooms: ReadonlyArr
           : { _tag: "After", millis: yield* Random.nextIntBetween(0, 1500), from: "ready" }
       }
       if (ofKeys.includes(place)) return { _tag: "At", place, times: yield* Random.nextIntBetween(1, 60) }
-      const oftenPassed = /settle|send message|outbox\.sent/.test(place)
+      const oftenPassed = /settle|send message|outbox\.sent|reconcileAndTell:inside/.test(place)
       return { _tag: "At", place, times: oftenPassed ? yield* Random.nextIntBetween(1, 5) : 1 }
     })
   )

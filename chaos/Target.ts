@@ -8,7 +8,7 @@ import { Homeserver } from "../src/layers/Homeserver.ts"
 import { Door } from "../src/layers/Homeserver/Door.ts"
 import { type Fault, FaultEffect } from "../src/layers/Homeserver/Faults.ts"
 import { signInEncrypting } from "./Encryption.ts"
-import { type Person, signIn } from "./People.ts"
+import { names, type Person, signIn } from "./People.ts"
 
 /** The homeserver of a run, with a bot's account and some people on it. */
 export class Target extends Context.Service<Target, {
@@ -27,7 +27,6 @@ export class Target extends Context.Service<Target, {
 
 const serverName = "chaos.test"
 const botId = `@homing:${serverName}`
-const names = ["ada", "ben", "cleo", "dan", "eve"]
 
 interface TargetOptions {
   readonly encrypted: boolean

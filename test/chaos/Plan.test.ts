@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { makePlan, places } from "../../chaos/Plan.ts"
+import { placesOf } from "../../chaos/Places.ts"
+import { makePlan, ownerOf } from "../../chaos/Plan.ts"
 
 const options = { kills: 200, messages: 2000, rooms: 20, seed: 1, encrypted: false }
 
@@ -36,7 +37,18 @@ describe("The plan of a chaos run", () => {
     Effect.gen(function*() {
       const { rounds } = yield* makePlan(options)
       const planned = new Set(rounds.flatMap(({ kill }) => kill._tag === "At" ? [kill.place] : []))
-      assert.deepStrictEqual([...planned].sort(), [...places].sort())
+      assert.deepStrictEqual([...planned].sort(), [...placesOf({ ...options, faults: true })].sort())
+    }))
+
+  it.effect("archives a chat once, and makes a Space for everybody where it has to die at that", () =>
+    Effect.gen(function*() {
+      const { rounds } = yield* makePlan(options)
+      const archives = rounds.flatMap(({ messages }) => messages).filter(({ said }) => said === "archive")
+      assert.isAbove(archives.length, 0)
+      assert.strictEqual(new Set(archives.map(({ room }) => room)).size, archives.length)
+      const ofSpaces = rounds.filter(({ kill }) => kill._tag === "At" && kill.place.startsWith("create space"))
+      const owners = ofSpaces.flatMap(({ messages }) => messages.slice(0, 1).map(({ room }) => ownerOf(room)))
+      assert.strictEqual(new Set(owners).size, owners.length)
     }))
 
   it.effect("of encrypted rooms ends lives at the commits of keys, too", () =>

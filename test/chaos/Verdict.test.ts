@@ -9,6 +9,7 @@ const question = (number: number, expected: Expected = "echo"): Question => ({
   room: 0,
   number,
   from: "owner",
+  said: "words",
   expected,
   pauseMillis: 0,
   eventId: `$${number}`,
@@ -30,12 +31,14 @@ const greeting = says({ msgtype: "m.notice", body: "Hello!" })
 
 const verdictOn = (questions: ReadonlyArray<Question>, said: ReadonlyArray<RoomEvent>, more: Partial<Testimony> = {}) =>
   judge(bot, [{
-    room: 0,
+    room: "room 0",
     questions,
     events: [greeting, ...said],
     seenByGuest: [],
     encrypted: false,
     greeting: "once",
+    made: new Map(),
+    news: false,
     ...more
   }])
 
@@ -66,10 +69,45 @@ describe("The verdict of a chaos run", () => {
     assert.strictEqual(verdict.lost + verdict.duplicated, 0)
   })
 
-  it("counts a diagnostic by itself: the question was settled", () => {
+  it("does not pass with a diagnostic where none was to come, nor without one that was", () => {
     const told = answer(1, "Something went wrong. Give the operator this code: **0123ABCD**", "m.notice")
-    const verdict = verdictOn([question(1)], [told])
-    assert.deepInclude(verdict, { diagnostics: 1, answered: 0, lost: 0 })
+    const unexpected = verdictOn([question(1)], [told])
+    assert.deepInclude(unexpected, { diagnostics: 1, answered: 0, lost: 0 })
+    assert.isFalse(isClean(unexpected))
+    const expected = verdictOn([question(1, "diagnostic")], [told])
+    assert.deepInclude(expected, { diagnostics: 0, answered: 1 })
+    assert.isTrue(isClean(expected))
+    assert.isFalse(isClean(verdictOn([question(1, "diagnostic")], [answer(1)])))
+  })
+
+  it("bears that a message is given up after ten lives, but of one in a hundred only", () => {
+    const body = "I tried to answer this message 10 times and was stopped each time. The operator's code: **0123ABCD**"
+    const questions = Array.from({ length: 100 }, (_, n) => question(n + 1, n === 0 ? "room" : "echo"))
+    const answers = questions.slice(2).map(({ number }) => answer(number))
+    const once = verdictOn(questions, [answer(1, body, "m.notice"), answer(2), ...answers])
+    assert.deepInclude(once, { givenUp: 1, diagnostics: 0, lost: 0 })
+    assert.isTrue(isClean(once))
+    assert.isFalse(
+      isClean(verdictOn(questions, [answer(1, body, "m.notice"), answer(2, body, "m.notice"), ...answers]))
+    )
+  })
+
+  it("wants one room for each that was asked for, and one greeting in it", () => {
+    const asked = question(1, "room")
+    const madeOf = (...rooms: ReadonlyArray<ReadonlyArray<RoomEvent>>) =>
+      verdictOn([asked], [answer(1)], { made: new Map([[1, rooms]]) })
+    assert.isTrue(isClean(madeOf([greeting])))
+    assert.deepInclude(madeOf([greeting]), { roomsMade: 1, answered: 1 })
+    assert.strictEqual(madeOf().lost, 1)
+    assert.strictEqual(madeOf([]).lost, 1)
+    assert.strictEqual(madeOf([greeting], [greeting]).duplicated, 1)
+    assert.strictEqual(madeOf([greeting, greeting]).duplicated, 1)
+  })
+
+  it("takes what the operators are told for no greeting, and misses it where there was news", () => {
+    const news = says({ msgtype: "m.notice", body: "I have started, and compared 2 rooms with 2 chats: 1 updated." })
+    assert.deepInclude(verdictOn([], [news, news], { news: true }), { news: 2, duplicated: 0, greetings: 1 })
+    assert.strictEqual(verdictOn([], [], { news: true }).lost, 1)
   })
 
   it("counts what somebody could not read, and what the bot says that it could not", () => {
