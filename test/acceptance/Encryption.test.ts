@@ -95,6 +95,28 @@ describe("an encrypted room", () => {
       assert.isUndefined(yield* mallory.opens(kept))
     }))
 
+  it.live("has other keys after as many messages as it says", () =>
+    Effect.gen(function*() {
+      const { account, start } = yield* scenario()
+      yield* start
+      const alice = yield* clientOf(yield* makeAccount("alice"))
+      const content = { algorithm: "m.megolm.v1.aes-sha2", rotation_period_msgs: 3 }
+      const { room_id: room } = yield* Effect.promise(() =>
+        alice.client.createRoom({
+          invite: [account.userId],
+          initial_state: [{ type: "m.room.encryption", state_key: "", content }]
+        })
+      )
+      const said = [yield* alice.greetingIn(room)]
+      for (const body of ["one", "two", "three", "four", "five", "six"]) {
+        const answer = yield* alice.answerTo(room, yield* alice.say(room, body))
+        assert.strictEqual(answer.getContent()["body"], body)
+        said.push(answer)
+      }
+      const bySession = Map.groupBy(said, sessionOf)
+      assert.deepStrictEqual([...bySession.values()].map((events) => events.length), [3, 3, 1])
+    }))
+
   it.live("is read with the same keys after a restart, what was said meanwhile too", () =>
     Effect.gen(function*() {
       const { account, start } = yield* scenario()

@@ -108,6 +108,36 @@ describe("the bot's device", () => {
       assert.include(shown.stdout, "verified, by another session")
     }))
 
+  it.live("whose keys are lost is followed by one that reads what was said before, with keys that only the backup has", () =>
+    Effect.gen(function*() {
+      const { account, dataDir, environment, proxy, start } = yield* scenario()
+      const bot = yield* start
+      const lost = (yield* bot.logs("device_verified")).annotations["device"]
+      const alice = yield* clientOf(yield* makeAccount("alice"))
+      const room = yield* alice.createRoom("Between us", account.userId)
+      yield* alice.greetingIn(room)
+      const before = yield* alice.say(room, "before")
+      yield* alice.answerTo(room, before)
+      yield* proxy.asked(isBackup)
+      yield* bot.stop
+      const old = yield* alice.say(room, "old")
+      const [first, second] = [yield* alice.reads(room, before), yield* alice.reads(room, old)]
+      assert.strictEqual(second.getWireContent()["session_id"], first.getWireContent()["session_id"])
+
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(join(dataDir, `crypto.db${suffix}`), { force: true })
+      assert.strictEqual((yield* homing(["run"], { cwd: dataDir, env: environment })).code, 74)
+      const out = yield* homing(["sign-out"], { cwd: dataDir, env: environment })
+      assert.strictEqual(out.code, 0, out.stderr)
+      yield* proxy.forget
+      const anew = yield* start
+      assert.notStrictEqual((yield* anew.logs("device_verified")).annotations["device"], lost)
+      const answered = yield* anew.logs("message_answered", ({ annotations }) => annotations["event"] === old)
+      assert.strictEqual(answered.annotations["provenance"], "missed")
+      assert.isTrue(proxy.requests.some(({ method, path }) => method === "GET" && path.includes("/room_keys/keys")))
+      // She has said nothing since, so that she gave the new device no key.
+      assert.strictEqual((yield* alice.answerTo(room, old)).getContent()["body"], "old")
+    }))
+
   it.live("is verified by comparing emoji with its log, where the operator lets it", () =>
     Effect.gen(function*() {
       const { account, start } = yield* scenario({ HOMING_AUTO_VERIFY: "true" })
