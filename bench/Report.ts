@@ -1,9 +1,12 @@
+import { Schema } from "effect"
+
 /** One line of the result. `figures` by what they are, with the unit in the name. */
-export interface Row {
-  readonly benchmark: string
-  readonly subject: string
-  readonly figures: Readonly<Record<string, number>>
-}
+export const Row = Schema.Struct({
+  benchmark: Schema.String,
+  subject: Schema.String,
+  figures: Schema.Record(Schema.String, Schema.Number)
+})
+export type Row = typeof Row.Type
 
 export const median = (values: ReadonlyArray<number>): number => {
   const sorted = [...values].sort((a, b) => a - b)

@@ -12,6 +12,7 @@ import { EventId, SyncToken } from "../src/domain/Ids.ts"
 import { answered } from "../src/domain/Settlement.ts"
 import { openDataDir } from "../src/layers/Store/Live.ts"
 import { keptDays, keptMessages } from "../src/programs/Retention.ts"
+import { type Row, table } from "./Report.ts"
 import { reply, row } from "./StoreSamples.ts"
 
 const messages = Number(process.argv[2] ?? 1_000_000)
@@ -61,12 +62,18 @@ const program = Effect.gen(function*() {
     }
     largest = Math.max(largest, size())
   }
-  yield* Console.log(
-    `${messages} messages: largest ${largest.toFixed(0)} MB, at the end ${size().toFixed(0)} MB (with the log); ` +
-      `forgetting took ${(pruning / messages * 1000).toFixed(0)} µs a message, and held others up for ${
-        held.toFixed(0)
-      } ms at most`
-  )
+  const rows: ReadonlyArray<Row> = [{
+    benchmark: `${messages} messages handled`,
+    subject: "homing.db",
+    figures: {
+      "largest MB": largest,
+      "MB at the end": size(),
+      "forgetting, µs a message": pruning / messages * 1000,
+      "others held up for ms at most": held
+    }
+  }]
+  yield* Console.log(table(rows))
+  yield* Console.log(JSON.stringify({ rows }))
 })
 
 NodeRuntime.runMain(Effect.scoped(program))
