@@ -81,6 +81,11 @@ export const ingest = Effect.fn("ingest")(function*(
     encrypted: batch.encrypted,
     cursor: batch.nextBatch
   })
+  // Asked before it is kept: what another session has answered counts as answered from then on.
+  const ofAnotherSession = yield* Effect.filter(
+    answersWithoutTransaction(batch, self),
+    ({ eventId }) => Effect.map(store.outbox.hasSent(eventId), (sent) => !sent)
+  )
   const hold = store.inbox.hold(holds, released.map(({ roomId }) => roomId))
   const keepAndMore = Effect.gen(function*() {
     const suspicious = yield* keep
@@ -99,9 +104,7 @@ export const ingest = Effect.fn("ingest")(function*(
   if (batch.unreadable > 0) {
     yield* Effect.logWarning("sync_events_unreadable").pipe(Effect.annotateLogs({ count: batch.unreadable }))
   }
-  for (const { eventId, roomId } of answersWithoutTransaction(batch, self)) {
-    if (!(yield* store.outbox.hasSent(eventId))) yield* (yield* AnotherSession).answers(roomId, eventId)
-  }
+  for (const { eventId, roomId } of ofAnotherSession) yield* (yield* AnotherSession).answers(roomId, eventId)
   // The initial batch was reconciled as a whole, inside the gate.
   if (!batch.initial) {
     const changed = new Set([...batch.departures.map(({ roomId }) => roomId), ...batch.reshaped])
