@@ -84,7 +84,7 @@ export const arrivalsOf = (options: {
 
   const sort = (event: RawEvent, roomId: RoomId, mustBeEncrypted: boolean) => {
     if (event.type === "m.room.redaction") {
-      const target = readEventId(event.content["redacts"] ?? event.redacts)
+      const target = readEventId(event.redacts ?? event.content["redacts"])
       if (Option.isSome(target)) redactions.push({ redaction: event.event_id, roomId, target: target.value })
     } else if (event.sender === self) {
       const answer = answerIn(event)

@@ -71,7 +71,12 @@ export interface OutboxRow {
 export interface Ingested {
   readonly rows: ReadonlyArray<InboxRow>
   /** Events that are settled on arrival: ignored, with the reason. */
-  readonly ignored: ReadonlyArray<{ readonly row: InboxRow; readonly reason: string }>
+  readonly ignored: ReadonlyArray<{
+    readonly row: InboxRow
+    readonly reason: string
+    /** Whether the first of its kind in the room is worth a word. */
+    readonly tell: boolean
+  }>
   /**
    * A message of that sender and room that nobody has begun to handle gets this content and keeps its event id, and the row of the edit is
    * ignored: `edit`. Any other stays as it is.

@@ -27,7 +27,7 @@ export type Opened =
   | { readonly _tag: "Locked"; readonly reason: string }
   | { readonly _tag: "Forged" }
 
-/** Keys that are missing and remembered as such: more only wait longer. */
+/** Of more keys that are missing, those are forgotten that have been waited for: each of the others keeps its beginning. */
 const mostKeys = 1_000
 
 /** What opens an event: the key of its session (Client-Server API, `m.megolm.v1.aes-sha2`). */
@@ -40,8 +40,10 @@ export const makeOpener = Effect.sync(() => {
   const noteMissing = (key: string, now: number): number => {
     const since = missingSince.get(key) ?? now
     missingSince.set(key, since)
-    const [oldest] = missingSince.keys()
-    if (missingSince.size > mostKeys && oldest !== undefined) missingSince.delete(oldest)
+    for (const [oldest, from] of missingSince) {
+      if (missingSince.size <= mostKeys || now - from < Duration.toMillis(keyPatience)) break
+      if (oldest !== key) missingSince.delete(oldest)
+    }
     return since
   }
   return Effect.fn("open")(function*(row: PendingRow, event: RawEvent) {

@@ -66,7 +66,8 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
     const { message, targetEvent } = row
     const { roomId: room, transactionId: transaction, type } = message
     if (type === leaveType) {
-      yield* leaveForGood(room)
+      // Unless another chat has come into the room meanwhile: nobody asked to leave that one.
+      if ((yield* store.chats.byRoom(room)) === undefined) yield* leaveForGood(room)
       return undefined
     }
     if (targetEvent === undefined) return yield* send(row)

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { settledUpTo } from "../domain/Arrival.ts"
 import { afterFailure, backoff } from "../domain/Delivery.ts"
+import { MatrixFailure } from "../domain/Errors.ts"
 import type { RoomId, SyncToken, UserId } from "../domain/Ids.ts"
 import type { RawEvent, RoomTimeline, SyncBatch } from "../domain/SyncBatch.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
@@ -106,20 +107,32 @@ const gapOf = (
 }
 
 const pageSize = 100
+const pagePatience = "10 seconds"
+const slow = "no answer came within 10 s"
+const tooSlow = new MatrixFailure({
+  request: "read history",
+  reason: { _tag: "Unreachable", detail: slow },
+  detail: slow
+})
 
 /** The events of one gap, oldest first, and what was left out of it. `notNow`: the server may fill it later. */
 const fillGap = Effect.fn("fillGap")(function*(gap: GapToFill) {
   const { enough, from: newest, roomId, to, tries } = gap
   const rooms = yield* MatrixRooms
   const { catchUpLimit } = yield* AppConfig
-  const pageOf = (from: string, limit: number) =>
-    rooms.history(roomId, { from, to, limit }).pipe(
+  const pageOf = (from: string, limit: number) => {
+    const page = rooms.history(roomId, { from, to, limit }).pipe(
       Effect.retry({
         schedule: patience,
         times: tries - 1,
         while: ({ reason }) => afterFailure(reason, 1)._tag === "Retry"
       })
     )
+    // A server may fetch history from another that is slow, or gone. Where the room can be held, the others do not wait for that.
+    return to === undefined
+      ? page
+      : Effect.timeoutOrElse(page, { duration: pagePatience, orElse: () => Effect.fail(tooSlow) })
+  }
   const newestFirst: Array<RawEvent> = []
   let from: string | undefined = newest
   while (from !== undefined && newestFirst.length < catchUpLimit) {

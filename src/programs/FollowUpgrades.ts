@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { afterFailure } from "../domain/Delivery.ts"
 import type { MatrixFailure } from "../domain/Errors.ts"
@@ -14,6 +15,9 @@ import { Store } from "../layers/Store.ts"
 /** So often is tried what the server refuses: some three hours. The next start tries again. */
 const mostTries = 8
 
+/** A timer of Node may ring a moment before its time, in milliseconds. */
+const early = 10
+
 /**
  * Follows rooms and Spaces that were replaced, as far as reconciliation, which only reads, cannot: goes into the successor, and sees to it
  * that the Spaces of the bot list it. Runs after the gate, a lane for each room that was replaced. Every step can be done again.
@@ -24,14 +28,16 @@ export const openUpgrades = Effect.gen(function*() {
   const tries = new Map<RoomId, { readonly failures: number; readonly notBefore: number }>()
 
   const follow = Effect.fn("followUpgrade")(function*(room: RoomId): Effect.fn.Return<LaneStep, never, Duties> {
-    if ((yield* elapsed) < (tries.get(room)?.notBefore ?? 0)) return "idle"
+    if ((yield* elapsed) + early < (tries.get(room)?.notBefore ?? 0)) return "idle"
     yield* carryOutAll(room).pipe(
       Effect.andThen(Effect.sync(() => void tries.delete(room))),
       Effect.catchTags({
         MatrixFailure: (failure) => later(room, failure),
         // The lanes of the inbox tell of it, and end the run.
         StoreUnavailable: () => Effect.void
-      })
+      }),
+      // Nobody else waits for this lane: a bug in it is told here, and costs no other room.
+      Effect.catchDefect((defect) => Effect.logError("upgrade_not_followed", Cause.die(defect)))
     )
     return "idle"
   })

@@ -101,7 +101,7 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
 const settlementOf = Effect.fnUntraced(function*(row: PendingRow, event: RawEvent | undefined) {
   if (row.kind === "invite") return yield* settleInvite(row)
   if (event === undefined) return ignored("malformed")
-  if (event.type === reactionType) return yield* settleReaction(row, event)
+  if (event.type === reactionType) return yield* settleYes(row, event)
   return row.attempts > maximumAttempts ? yield* giveUp(row, event) : yield* handleMessage(row, event)
 })
 
@@ -110,6 +110,17 @@ const refuseForged = (row: PendingRow) =>
     Effect.annotateLogs({ room: row.roomId, user: row.sender, event: row.key, reason: "forged_sender" }),
     Effect.as(ignored("forged_sender"))
   )
+
+/** A yes that brings a bug to light, or ends the process again and again, is settled without a word: the question still stands. */
+const settleYes = Effect.fnUntraced(function*(row: PendingRow, event: RawEvent) {
+  if (row.attempts > maximumAttempts) return yield* failed(row, "reaction_failed", "it was begun too often")
+  return yield* settleReaction(row, event).pipe(
+    Effect.catchCause((cause) => {
+      const broken = storeFailureIn(cause)
+      return broken === undefined ? failed(row, "reaction_failed", Cause.pretty(cause)) : Effect.fail(broken)
+    })
+  )
+})
 
 /** The server may be away just now: an invite is tried again, what it refuses for good is settled. */
 const settleInvite = (row: PendingRow) =>
@@ -130,9 +141,12 @@ const settleInvite = (row: PendingRow) =>
     })
   )
 
-const inviteFailed = Effect.fnUntraced(function*(row: PendingRow, problem: string) {
+const inviteFailed = (row: PendingRow, problem: string) => failed(row, "invite_failed", problem)
+
+/** Told to the operator alone. */
+const failed = Effect.fnUntraced(function*(row: PendingRow, event: string, problem: string) {
   const code = referenceCodeOf(row.key)
-  yield* Effect.logWarning("invite_failed").pipe(
+  yield* Effect.logWarning(event).pipe(
     Effect.annotateLogs({ code, room: row.roomId, user: row.sender, problem })
   )
   const settlement: Settlement = { _tag: "Failed", code, problem, replies: [] }

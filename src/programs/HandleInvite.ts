@@ -2,8 +2,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Chat } from "../domain/Chat.ts"
 import { offerToMove } from "../domain/ChatChoice.ts"
-import { afterFailure } from "../domain/Delivery.ts"
-import type { MatrixFailure } from "../domain/Errors.ts"
 import type { RoomId, UserId } from "../domain/Ids.ts"
 import { notice } from "../domain/Message.ts"
 import { isAllowed } from "../domain/Policy.ts"
@@ -18,6 +16,7 @@ import { statement } from "../layers/Rendering.ts"
 import { type PendingRow, Store } from "../layers/Store.ts"
 import { newerChatText, showsNewerChat, writeMarkerOrLater } from "./Markers.ts"
 import { resolveChat } from "./Resolve.ts"
+import { unlessRefused } from "./UnlessRefused.ts"
 
 /**
  * What becomes of an invite: from an allowed user, the bot joins, finds or registers the chat of the room, writes its
@@ -107,13 +106,6 @@ const declineStranger = Effect.fnUntraced(function*(room: RoomId, user: UserId) 
 const decline = Effect.fnUntraced(function*(room: RoomId, reason: string) {
   yield* unlessRefused((yield* MatrixProvisioning).leave(room, reason))
 })
-
-const unlessRefused = (step: Effect.Effect<void, MatrixFailure>) =>
-  Effect.catchIf(
-    step,
-    ({ reason }) => afterFailure(reason, 1)._tag === "Dead",
-    (failure) => Effect.logDebug("invite_step_refused").pipe(Effect.annotateLogs({ problem: failure.message }))
-  )
 
 const greetingTo = (known: Chat | undefined, prefix: string): string => {
   if (known === undefined) {

@@ -8,6 +8,7 @@ import {
 } from "../domain/Arrival.ts"
 import { noSettings, rulesOf } from "../domain/ChatSettings.ts"
 import type { EventId, RoomId } from "../domain/Ids.ts"
+import { isAllowed } from "../domain/Policy.ts"
 import type { SyncBatch } from "../domain/SyncBatch.ts"
 import { AnotherSession } from "../layers/AnotherSession.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
@@ -63,13 +64,18 @@ export const ingest = Effect.fn("ingest")(function*(
     })),
     ...messages.filter(({ event }) => !skipped.has(event.event_id))
   ]
+  const config = yield* AppConfig
   const inClear = new Set(arrivals.inClear.map(({ event }) => event.event_id))
   const redactions = yield* followed(arrivals.redactions)
   const keep = store.inbox.ingest({
     rows,
     ignored: [
-      ...messages.flatMap((row) => skipped.has(row.event.event_id) ? [{ row, reason: "backlog" }] : []),
-      ...arrivals.inClear.map((arrived) => ({ row: messageRow(arrived), reason: "not_encrypted" }))
+      ...messages.flatMap((row) => skipped.has(row.event.event_id) ? [{ row, reason: "backlog", tell: false }] : []),
+      ...arrivals.inClear.map((arrived) => ({
+        row: messageRow(arrived),
+        reason: "not_encrypted",
+        tell: isAllowed(arrived.event.sender, { ...config, self })
+      }))
     ],
     echoes: arrivals.echoes,
     // In clear in an encrypted room anybody's server may have written them.

@@ -1,7 +1,5 @@
 import * as Effect from "effect/Effect"
 import type { Chat } from "../domain/Chat.ts"
-import { afterFailure } from "../domain/Delivery.ts"
-import type { MatrixFailure } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
 import { type Marker, markerOf, type MarkerReading, readMarker } from "../domain/Marker.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
@@ -9,6 +7,7 @@ import { ChatManager } from "../layers/ChatManager.ts"
 import { makeTurns } from "../layers/Lanes.ts"
 import { MatrixProvisioning, MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { Store } from "../layers/Store.ts"
+import { unlessRefused } from "./UnlessRefused.ts"
 
 /** A newer Homing knows the chat of this room: what it wrote is not ours to overwrite, and no chat is registered over it. */
 export const showsNewerChat = (room: ServerRoom | undefined): boolean =>
@@ -83,10 +82,6 @@ const clearFormerMarker = Effect.fn("clearFormerMarker")(function*({ formerRoom,
   )
 })
 
-/** A room that the homeserver knows no more has no marker to take away. */
-const unlessRefused = (taken: Effect.Effect<void, MatrixFailure>) =>
-  Effect.catchIf(taken, ({ reason }) => afterFailure(reason, 1)._tag === "Dead", () => Effect.void)
-
 /**
  * Writes every marker that is missing or behind, and takes away what chats left behind: what a crash, an unreachable server or a repair left open. Runs after the
  * gate, as unfinished business of the commands and invites that made the chats; reconciliation itself only reads. Where the
@@ -113,8 +108,6 @@ export const writeOpenMarkers = Effect.fn("writeOpenMarkers")(function*() {
  */
 export const leaveForGood = Effect.fn("leaveForGood")(function*(room: RoomId) {
   const provisioning = yield* MatrixProvisioning
-  const unlessRefused = (step: Effect.Effect<void, MatrixFailure>) =>
-    Effect.catchIf(step, ({ reason }) => afterFailure(reason, 1)._tag === "Dead", () => Effect.void)
   yield* inTurn(room, unlessRefused(provisioning.writeMarker(room, undefined)))
   yield* unlessRefused(provisioning.leave(room))
 })

@@ -31,8 +31,16 @@ export const ask = Effect.fnUntraced(function*(message: IncomingMessage, questio
 
 /** Somebody was asked, and types yes: what that comes to, or undefined when nothing was asked. */
 export const confirmTyped = Effect.fnUntraced(function*({ roomId, sender }: IncomingMessage) {
-  const prompt = yield* (yield* Store).prompts.newest(roomId, sender)
-  return prompt && (yield* confirm(prompt))
+  const { chats, prompts } = yield* Store
+  const prompt = yield* prompts.newest(roomId, sender)
+  if (prompt === undefined) return undefined
+  // It was answered long ago, and the room shows another chat by now: that one was not asked about.
+  const shown = yield* chats.byRoom(roomId)
+  if (shown !== undefined && shown.id !== prompt.action.chat) {
+    yield* prompts.remove(prompt.transactionId)
+    return undefined
+  }
+  return yield* confirm(prompt)
 })
 
 /** A reaction to a question of the bot. Only those of whom was asked come here. */

@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { EventId, type RoomId } from "../domain/Ids.ts"
@@ -46,7 +47,9 @@ export const openReceipts = Effect.fnUntraced(function*(governor: Governor) {
         unsent.set(room, unsent.get(room) ?? { event: next.event, due: takeTurn(now) })
         return governor.pause(reason.retryAfter)
       }),
-      Effect.ignore
+      Effect.ignore,
+      // Nobody waits for this lane: a bug in it is told, and the next receipt is tried.
+      Effect.catchDefect((defect) => Effect.logError("receipt_failed", Cause.die(defect)))
     )
     return "more"
   })

@@ -130,6 +130,8 @@ const takeIn = Effect.fn("takeIn")(function*(
 
 const openLanes = Effect.fnUntraced(function*({ inbox, outbox, upgrades }: RoomLanes) {
   yield* wakeOutbox({ outbox })
+  // A new client, after a reconnect too, knows nothing of the keys that the one before it waited for.
+  yield* (yield* Store).inbox.takeUpAll
   yield* Effect.forEach(yield* (yield* Store).inbox.pendingRooms, inbox.wake, { discard: true })
   yield* outbox.open
   yield* inbox.open

@@ -1,8 +1,6 @@
 import * as Effect from "effect/Effect"
 import { inClearKeyOf, inClearText } from "../domain/Diagnostic.ts"
 import { notice } from "../domain/Message.ts"
-import { isAllowed } from "../domain/Policy.ts"
-import { AppConfig } from "../layers/AppConfig.ts"
 import { MatrixSession } from "../layers/MatrixClient.ts"
 import { statement } from "../layers/Rendering.ts"
 import { type InboxRow, Store } from "../layers/Store.ts"
@@ -12,13 +10,11 @@ import { type InboxRow, Store } from "../layers/Store.ts"
  * transaction that ignores it. Answers with the rooms that are told.
  */
 export const tellInClear = Effect.fn("tellInClear")(function*(ignored: ReadonlyArray<InboxRow>) {
-  const config = yield* AppConfig
   const { userId: self } = yield* (yield* MatrixSession).self
   const { outbox } = yield* Store
-  const allowed = ignored.filter(({ sender }) => isAllowed(sender, { ...config, self }))
-  for (const { roomId } of allowed) {
+  for (const { roomId } of ignored) {
     const about = inClearKeyOf(roomId)
     yield* outbox.announce(yield* statement(roomId, about, notice(inClearText)), { about, sender: self })
   }
-  return allowed.map(({ roomId }) => roomId)
+  return ignored.map(({ roomId }) => roomId)
 })

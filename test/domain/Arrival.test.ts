@@ -148,9 +148,11 @@ describe("what changes messages that may still wait", () => {
     const { messages, redactions } = sorted(batch([
       event("$2", alice, {}, { type: "m.room.redaction", redacts: "$1" }),
       event("$4", alice, { redacts: "$3" }, { type: "m.room.redaction" }),
-      event("$6", alice, { redacts: [] }, { type: "m.room.redaction" })
+      event("$6", alice, { redacts: [] }, { type: "m.room.redaction" }),
+      // The content of an old room's redaction is anybody's to write.
+      event("$8", alice, { redacts: "$of-another" }, { type: "m.room.redaction", redacts: "$7" })
     ]))
-    assert.deepStrictEqual(redactions.map((_) => String(_.target)), ["$1", "$3"])
+    assert.deepStrictEqual(redactions.map((_) => String(_.target)), ["$1", "$3", "$7"])
     assert.deepStrictEqual(messages, [])
   })
 

@@ -57,6 +57,24 @@ describe("encrypted messages that cannot be read", () => {
     )
 
   it.effect(
+    "are tried again by the client that comes after a lost session, which may have what the one before it waited for",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* Homeserver
+        const alice = yield* server.as("alice")
+        const bot = yield* startBot({ database: yield* aDatabase })
+        const room = yield* aChat(alice)
+        yield* lockedMessage(alice, room, "b25l")
+        const tried = () => bot.log.filter(({ event }) => event === "message_not_decrypted").length
+        assert.strictEqual(tried(), 1)
+        yield* server.signOut("bot", { softLogout: true })
+        yield* Effect.repeat(TestClock.adjust("1 second"), { times: 20 })
+        assert.strictEqual(tried(), 2)
+      }).pipe(Effect.provide(homeserver)),
+    20_000
+  )
+
+  it.effect(
     "are told to a larger room once, when there are several, also across a restart",
     () =>
       Effect.gen(function*() {

@@ -74,6 +74,24 @@ describe("a chat that is to be deleted", () => {
       assert.strictEqual(yield* goodbyes(alice, room), 1)
     }).pipe(Effect.provide(homeserver)))
 
+  it.effect("takes no chat with it that came into the room meanwhile", () =>
+    Effect.gen(function*() {
+      const { alice, bot, database, room } = yield* aConversation
+      yield* asked(alice, room)
+      yield* bot.stop
+      yield* alice.say(room, "!delete confirm")
+      yield* alice.say(room, "!register Second")
+      const question = yield* alice.say(room, "hello?")
+      const again = yield* startBot({ database })
+      assert.strictEqual(bodyOf(yield* answerTo(alice, room, question)), "hello?")
+      assert.deepStrictEqual((yield* again.chats).map(({ binding, title }) => [binding?.roomId, title]), [[
+        room,
+        "Second"
+      ]])
+      const late = yield* answerTo(alice, room, yield* alice.say(room, "!delete confirm"))
+      assert.include(bodyOf(late), "nothing to confirm")
+    }).pipe(Effect.provide(homeserver)))
+
   it.effect("stays when somebody else says yes, or its owner something else, or to something else", () =>
     Effect.gen(function*() {
       const { alice, bot, room, server, store } = yield* aConversation

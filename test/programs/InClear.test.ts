@@ -67,6 +67,8 @@ describe("a message in clear", () => {
       yield* encrypt(alice, other)
       assert.strictEqual(yield* outcome(database, yield* mallory.say(other, "one")), "not_encrypted")
       assert.deepStrictEqual(yield* outbox.answersTo(`in_clear.${other}`), [])
+      assert.strictEqual(yield* outcome(database, yield* alice.say(other, "two")), "not_encrypted")
+      assert.strictEqual((yield* outbox.answersTo(`in_clear.${other}`)).length, 1)
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("is told from one before by what came while the bot was away, too", () =>

@@ -277,6 +277,28 @@ describe("taking in what the server sends", () => {
     30_000
   )
 
+  it.effect("lets no room wait for another whose history does not come at all", () =>
+    Effect.gen(function*() {
+      const server = yield* Homeserver
+      const alice = yield* server.as("alice")
+      const database = yield* aDatabase
+      const first = yield* startBot({ database })
+      const [slow, other] = [yield* aChat(alice, "Slow"), yield* aChat(alice, "Other")]
+      yield* first.stop
+      for (let i = 0; i < 120; i++) yield* alice.say(slow, `message ${i}`)
+      yield* server.inject({
+        path: "/messages",
+        user: botId,
+        count: 1_000_000,
+        effect: FaultEffect.Delay({ time: "1 day" })
+      })
+      const question = yield* alice.say(other, "you are not held up")
+      yield* startBot({ database })
+      yield* TestClock.adjust("15 seconds")
+      yield* answerTo(alice, other, question)
+      assert.deepStrictEqual((yield* Context.get(database, Store).inbox.heldRooms).map(({ roomId }) => roomId), [slow])
+    }).pipe(Effect.provide(homeserver)), 20_000)
+
   it.effect("says the rest of an answer that a lost database had begun, and the beginning once", () =>
     Effect.gen(function*() {
       const server = yield* Homeserver

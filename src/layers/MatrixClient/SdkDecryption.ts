@@ -14,7 +14,7 @@ import * as SdkIdentity from "./SdkIdentity.ts"
 import { passOnVerification } from "./SdkVerification.ts"
 
 /** So many events that could not be read are known again: of more, the oldest are tried as if they were new. */
-const mostLocked = 1_000
+const mostLocked = 10_000
 
 const nothing = Promise.resolve(null)
 
@@ -82,6 +82,8 @@ export const layer = Layer.effect(
           return yield* new Undecryptable({ reason: event.decryptionFailureReason ?? "NO_CRYPTO" })
         }
         locked.delete(name)
+        // Its keys are closed: the next look is by the client that comes after it.
+        if (isStopped(client)) return yield* new Undecryptable({ reason: "CLIENT_STOPPED" })
         const about = yield* Effect.promise(() => crypto?.getEncryptionInfoForEvent(event) ?? nothing)
         // The SDK tells, and reads it all the same.
         if (about?.shieldReason === EventShieldReason.MISMATCHED_SENDER) return yield* new ForgedSender()

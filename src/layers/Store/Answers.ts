@@ -5,7 +5,7 @@ import { EventId, RoomId, TransactionId, UserId } from "../../domain/Ids.ts"
 import { redactionType } from "../../domain/Message.ts"
 import type { Ingested } from "../Store.ts"
 import { decoderOf } from "./Database.ts"
-import { enqueue, forgetFile } from "./Outbox.ts"
+import { dropRow, enqueue } from "./Outbox.ts"
 import type { Statements } from "./Sqlite.ts"
 
 const Question = Schema.Struct({
@@ -108,11 +108,7 @@ export const takeBack = (
         target: transaction_id
       }])
     } else {
-      statements.run(
-        "UPDATE outbox SET state = 'dropped', reason = 'dropped, since its question was redacted', content = NULL WHERE transaction_id = ?",
-        transaction_id
-      )
-      forgetFile(statements, transaction_id)
+      dropRow(statements, transaction_id, "dropped, since its question was redacted")
     }
   }
 }

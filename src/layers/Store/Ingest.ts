@@ -177,8 +177,8 @@ export const makeIngest = (db: Database): Store["Service"]["inbox"]["ingest"] =>
       for (const row of batch.rows) {
         if (insert(statements, row, now) === replay) suspicious.push({ row, reason: replay })
       }
-      for (const { reason, row } of batch.ignored) {
-        if (insert(statements, row, now, reason) === inClear && isFirstInClear(statements, row.roomId)) {
+      for (const { reason, row, tell } of batch.ignored) {
+        if (insert(statements, row, now, reason) === inClear && tell && isFirstInClear(statements, row.roomId)) {
           suspicious.push({ row, reason: inClear })
         }
       }

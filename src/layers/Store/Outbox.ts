@@ -86,7 +86,7 @@ export const enqueue = (
 }
 
 /** Nobody needs it any more. */
-export const forgetFile = (statements: Statements, transactionId: TransactionId): void => {
+const forgetFile = (statements: Statements, transactionId: TransactionId): void => {
   statements.run(
     "DELETE FROM attachments WHERE position = (SELECT position FROM outbox WHERE transaction_id = ?)",
     transactionId
@@ -121,13 +121,25 @@ export const markSent = (
   statements: Statements,
   { eventId, transactionId }: { readonly transactionId: TransactionId; readonly eventId: EventId | undefined }
 ): void => {
-  statements.run(
+  const changed = statements.run(
     `UPDATE outbox SET state = 'sent', event_id = ?, content = NULL, upload = NULL, reason = NULL, attempts = attempts + 1
       WHERE transaction_id = ? AND state <> 'sent'`,
     eventId ?? null,
     transactionId
   )
-  forgetFile(statements, transactionId)
+  if (changed > 0) forgetFile(statements, transactionId)
+}
+
+/** The row stays, since its transaction id must not be used again; its content goes, since nobody wants it sent. */
+export const dropRow = (statements: Statements, transactionId: TransactionId, reason: string): boolean => {
+  const dropped = statements.run(
+    `UPDATE outbox SET state = 'dropped', reason = ?, content = NULL, upload = NULL
+      WHERE transaction_id = ? AND state IN ('pending', 'dead')`,
+    reason,
+    transactionId
+  )
+  if (dropped > 0) forgetFile(statements, transactionId)
+  return dropped > 0
 }
 
 // --- the service
@@ -251,17 +263,8 @@ export const makeOutbox = (db: Database): Store["Service"]["outbox"] => {
       return rows.length > 0
     }),
 
-    // The row stays, since its transaction id must not be used again; its content goes, since nobody wants it sent.
     drop: (transactionId) =>
-      db.atomic("Store.outbox.drop", (statements) => {
-        const dropped = statements.run(
-          `UPDATE outbox SET state = 'dropped', reason = 'dropped by the operator', content = NULL, upload = NULL
-            WHERE transaction_id = ? AND state IN ('pending', 'dead')`,
-          transactionId
-        )
-        if (dropped > 0) forgetFile(statements, transactionId)
-        return dropped > 0
-      }),
+      db.atomic("Store.outbox.drop", (statements) => dropRow(statements, transactionId, "dropped by the operator")),
 
     counts: allRows(db, Count, sql`SELECT state, count(*) AS "rows" FROM outbox GROUP BY state`).pipe(
       Effect.map((rows) => {

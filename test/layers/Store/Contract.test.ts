@@ -276,7 +276,7 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
         yield* store.inbox.ingest(batch([message("$1"), message("$2"), message("$2")]))
         yield* store.inbox.settle("$1", answered([reply("t1")]))
         yield* store.inbox.ingest(batch([message("$1"), message("$2")], {
-          ignored: [{ row: message("$1"), reason: "edit" }],
+          ignored: [{ row: message("$1"), reason: "edit", tell: true }],
           cursor: SyncToken.make("s2")
         }))
         assert.deepStrictEqual(yield* store.inbox.counts, { pending: 1, answered: 1, ignored: 0, failed: 0 })
@@ -288,7 +288,7 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
       "settles on arrival what is ignored, and keeps the reason",
       Effect.fnUntraced(function*(store) {
         yield* TestClock.setTime(50)
-        yield* store.inbox.ingest(batch([], { ignored: [{ row: message("$1"), reason: "notice" }] }))
+        yield* store.inbox.ingest(batch([], { ignored: [{ row: message("$1"), reason: "notice", tell: true }] }))
         const found = yield* store.inbox.find("$1")
         assert.deepInclude(found, { state: "ignored", reason: "notice", receivedAt: 50, settledAt: 50 })
         assert.isUndefined(yield* store.inbox.begin(roomA))
@@ -349,7 +349,9 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
       Effect.fnUntraced(function*(store) {
         yield* store.inbox.ingest(batch([invite(roomA)]))
         yield* store.inbox.settle(invite(roomA).key, answered([]))
-        yield* store.inbox.ingest(batch([], { ignored: [{ row: invite(roomA, bot), reason: "invite_not_allowed" }] }))
+        yield* store.inbox.ingest(
+          batch([], { ignored: [{ row: invite(roomA, bot), reason: "invite_not_allowed", tell: true }] })
+        )
         assert.deepInclude(yield* store.inbox.find(invite(roomA).key), {
           state: "ignored",
           reason: "invite_not_allowed"
@@ -699,7 +701,7 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
     test(
       "keeps the newest of more than it may, in as many steps as it takes",
       Effect.fnUntraced(function*(store) {
-        const many = Array.from({ length: 1203 }, (_, n) => ({ row: message(`$m${n}`), reason: "notice" }))
+        const many = Array.from({ length: 1203 }, (_, n) => ({ row: message(`$m${n}`), reason: "notice", tell: false }))
         yield* store.inbox.ingest(batch([], { ignored: many }))
         assert.deepStrictEqual(yield* store.prune({ before: 0, keep: 3 }), { inbox: 1200, outbox: 0 })
         assert.deepStrictEqual(yield* keys(store), ["$m1200", "$m1201", "$m1202"])

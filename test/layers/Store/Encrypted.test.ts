@@ -24,7 +24,10 @@ describe("encrypted messages", () => {
       inStore(function*(store) {
         assert.deepStrictEqual(yield* store.inbox.ingest(batch([sealed("$1", "AAEC/w")])), [])
         const again = sealed("$2", "AAEC/w==")
-        assert.deepStrictEqual(yield* store.inbox.ingest(batch([again])), [{ row: again, reason: "replayed" }])
+        assert.deepStrictEqual(yield* store.inbox.ingest(batch([again])), [{
+          row: again,
+          reason: "replayed"
+        }])
         yield* store.inbox.settle("$1", answered([]))
         yield* store.inbox.ingest(batch([sealed("$3", "AAEC/w"), sealed("$4", "AAEC/g")]))
         assert.deepStrictEqual(yield* reasons(store, "$1", "$2", "$3", "$4"), [
@@ -107,7 +110,7 @@ describe("encrypted messages", () => {
       inStore(function*(store) {
         const encrypted = Effect.map(store.encryptedRooms([roomA, roomB]), (rooms) => [...rooms])
         assert.deepStrictEqual(yield* encrypted, [])
-        const inClear = (id: string) => ({ row: message(id), reason: "not_encrypted" })
+        const inClear = (id: string) => ({ row: message(id), reason: "not_encrypted", tell: true })
         yield* store.inbox.ingest(batch([], { encrypted: [roomA] }))
         assert.lengthOf(
           yield* store.inbox.ingest(batch([], { encrypted: [roomA], ignored: [inClear("$1"), inClear("$2")] })),
