@@ -2,12 +2,14 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Backlog } from "./Arrival.ts"
 import { codeSpan } from "./CodeSpan.ts"
+import { missingOf, oneResponder, type ResponderChoice, ResponderName, responderOf } from "./ResponderChoice.ts"
 
 const values = {
   backlog: Schema.Literals(["answer", "newest", "skip"]),
   mention: Schema.Literals(["always", "group", "never"]),
   members: Schema.Literals(["owner", "allowed", "room"]),
-  redactions: Schema.Literals(["keep", "follow"])
+  redactions: Schema.Literals(["keep", "follow"]),
+  responder: ResponderName
 }
 
 export type SettingName = keyof typeof values
@@ -19,7 +21,8 @@ const Understood = Schema.Struct({
   backlog: Schema.optionalKey(values.backlog),
   mention: Schema.optionalKey(values.mention),
   members: Schema.optionalKey(values.members),
-  redactions: Schema.optionalKey(values.redactions)
+  redactions: Schema.optionalKey(values.redactions),
+  responder: Schema.optionalKey(values.responder)
 })
 
 /** What the owner of a chat has set in it. A setting that is absent has its default, also when that changes later. */
@@ -35,15 +38,19 @@ export type ChatSettings = typeof ChatSettings.Type
 
 export const noSettings: ChatSettings = { kept: {} }
 
-/** The rules of a chat. `backlog` is the bot's own setting, the default of the chat's. */
-export const rulesOf = (settings: ChatSettings, backlog: Backlog): ChatRules => ({
+/** The rules of a chat. `backlog` is the bot's own setting, the default of the chat's; `choice` is for who asks for the responder. */
+export const rulesOf = (settings: ChatSettings, backlog: Backlog, choice = oneResponder): ChatRules => ({
   backlog: settings.backlog ?? backlog,
   mention: settings.mention ?? "group",
   members: settings.members ?? "allowed",
-  redactions: settings.redactions ?? "keep"
+  redactions: settings.redactions ?? "keep",
+  responder: responderOf(choice, settings.responder)
 })
 
-/** Every setting, as people are told of it: what a value means is a sentence of the bot about this chat. */
+/**
+ * Every setting, as people are told of it: what a value means is a sentence of the bot about this chat. What `responder` can be is the
+ * bot author's to say.
+ */
 export const settingsTable: {
   readonly [N in SettingName]: { readonly about: string; readonly values: Readonly<Record<ChatRules[N], string>> }
 } = {
@@ -77,21 +84,32 @@ export const settingsTable: {
       keep: "my answers stay when a question is removed",
       follow: "I remove my answer when its question is removed"
     }
-  }
+  },
+  responder: { about: "who of me answers here", values: {} }
 }
 
-export const isSettingName = (name: string): name is SettingName => Object.hasOwn(settingsTable, name)
+const isKnown = (name: string): name is SettingName => Object.hasOwn(settingsTable, name)
 
-/** The names of all settings. */
-export const settingNames: ReadonlyArray<SettingName> = Object.keys(settingsTable).filter(isSettingName)
+const knownNames = Object.keys(settingsTable).filter(isKnown)
 
-export const valuesOf = (name: SettingName): ReadonlyArray<string> => Object.keys(settingsTable[name].values)
+/** The names of all settings that there are in this bot. */
+export const settingNames = (choice = oneResponder): ReadonlyArray<SettingName> =>
+  knownNames.filter((name) => name !== "responder" || choice.meanings.size > 1)
 
-/** What a rule means: a sentence without its full stop. */
-export const meaningOf = <N extends SettingName>(name: N, rules: ChatRules): string => {
-  const { values }: { readonly values: Readonly<Record<ChatRules[N], string>> } = settingsTable[name]
-  return values[rules[name]]
-}
+export const isSettingName = (name: string, choice = oneResponder): name is SettingName =>
+  settingNames(choice).some((known) => known === name)
+
+/** What a setting can be, and what each of that means: a sentence without its full stop. */
+export const meaningsOf = (name: SettingName, choice = oneResponder): ReadonlyMap<string, string> =>
+  name === "responder" ? choice.meanings : new Map(Object.entries(settingsTable[name].values))
+
+export const valuesOf = (name: SettingName, choice = oneResponder): ReadonlyArray<string> => [
+  ...meaningsOf(name, choice).keys()
+]
+
+/** What a rule means. */
+export const meaningOf = (name: SettingName, rules: ChatRules, choice = oneResponder): string =>
+  meaningsOf(name, choice).get(rules[name]) ?? ""
 
 // --- as they are written: names to values, all text, in the marker and in the store
 
@@ -110,7 +128,7 @@ export const readSettings = (content: unknown): ChatSettings => {
   let understood: typeof Understood.Type = {}
   const kept: Array<readonly [string, string]> = []
   for (const [name, value] of Object.entries(content)) {
-    const reading = isSettingName(name) ? understand({ [name]: value }) : undefined
+    const reading = isKnown(name) ? understand({ [name]: value }) : undefined
     if (reading !== undefined && Result.isSuccess(reading)) understood = { ...understood, ...reading.success }
     else if (typeof value === "string" && keptName.test(name) && keptValue.test(value)) kept.push([name, value])
   }
@@ -131,19 +149,36 @@ export const withSetting = (settings: ChatSettings, name: SettingName, value: st
 // --- as they are shown
 
 /** Markdown, a line for each setting: value, default, meaning, and what else it could be. */
-export const settingsText = (settings: ChatSettings, backlog: Backlog): string => {
-  const rules = rulesOf(settings, backlog)
-  const defaults = rulesOf(noSettings, backlog)
-  const known = settingNames.map((name) => {
+export const settingsText = (
+  settings: ChatSettings,
+  backlog: Backlog,
+  choice: ResponderChoice = oneResponder
+): string => {
+  const rules = rulesOf(settings, backlog, choice)
+  const defaults = rulesOf(noSettings, backlog, choice)
+  const missing = missingOf(choice, settings.responder)
+  const names = settingNames(choice)
+  const known = names.map((name) => {
+    const others = valuesOf(name, choice)
+    const meaning = meaningOf(name, rules, choice)
+    if (name === "responder" && missing !== undefined) {
+      return `- ${missingText(missing)}, and answer as ${codeSpan(rules[name])}, the default: ${meaning}. ` +
+        `It can be ${others.map(codeSpan).join(" or ")}.`
+    }
     const standard = settings[name] === undefined ? "the default" : `default ${codeSpan(defaults[name])}`
-    const others = valuesOf(name).filter((value) => value !== rules[name]).map(codeSpan)
-    return `- ${codeSpan(name)} is ${codeSpan(rules[name])} (${standard}): ${meaningOf(name, rules)}. ` +
-      `It can also be ${others.join(" or ")}.`
+    return `- ${codeSpan(name)} is ${codeSpan(rules[name])} (${standard}): ${meaning}. ` +
+      `It can also be ${others.filter((value) => value !== rules[name]).map(codeSpan).join(" or ")}.`
   })
+  const alone = missing === undefined || names.includes("responder")
+    ? []
+    : [`- ${missingText(missing)}, and answer as I always do.`]
   const kept = Object.entries(settings.kept).map(([name, value]) =>
     `- ${codeSpan(name)} is ${
       codeSpan(value)
     }: I do not know what this means. A newer version of me may have set it; I keep it.`
   )
-  return [...known, ...kept].join("\n")
+  return [...known, ...alone, ...kept].join("\n")
 }
+
+const missingText = (responder: string): string =>
+  `${codeSpan("responder")} is ${codeSpan(responder)}, which I do not have: I keep it`

@@ -1,6 +1,7 @@
 import { cleanTitle, maximumTitleLength, oneLine } from "./Chat.ts"
-import { isSettingName, type SettingName, settingNames, settingsTable, valuesOf } from "./ChatSettings.ts"
+import { isSettingName, meaningsOf, type SettingName, settingNames, settingsTable, valuesOf } from "./ChatSettings.ts"
 import { codeSpan } from "./CodeSpan.ts"
+import { oneResponder, type ResponderChoice, takesBack } from "./ResponderChoice.ts"
 import { closest } from "./Suggestion.ts"
 
 export { cleanTitle } from "./Chat.ts"
@@ -45,7 +46,7 @@ interface CommandSpec {
   /** What the example does: continues a sentence that begins with it. */
   readonly effect: (prefix: string) => string
   /** The command of what was typed after the name, or a sentence that says what is wrong with it. */
-  readonly read: (typed: string) => Command | string
+  readonly read: (typed: string, choice: ResponderChoice) => Command | string
 }
 
 const only = (command: Command) => (typed: string): Command | string =>
@@ -147,7 +148,7 @@ const specs: Readonly<Record<CommandName, CommandSpec>> = {
     summary: "Changes a setting of the chat of this room; the value `default` takes it back.",
     example: "backlog skip",
     effect: () => "lets me pass over what is written here while I am away",
-    read: (typed) => readSetting(typed)
+    read: (typed, choice) => readSetting(typed, choice)
   },
   status: {
     usage: "",
@@ -179,9 +180,9 @@ const nameLike = /^(\p{L}[\p{L}\p{N}_-]*)[.,:;?!]*$/u
 /**
  * Reads the first line of `body` as a command: `prefix`, a name in any case, and the rest of the line. A title may stand in
  * quotes ("" or '', also the curly ones that phones make), where a backslash takes the next character as it is; without
- * quotes it is the rest of the line. Total: whatever people write has a reading.
+ * quotes it is the rest of the line. Total: whatever people write has a reading. Whether it is a command at all does not hang on `choice`.
  */
-export const parseCommand = (prefix: string, body: string): CommandReading => {
+export const parseCommand = (prefix: string, body: string, choice = oneResponder): CommandReading => {
   if (prefix === "" || !body.startsWith(prefix)) return { _tag: "NotACommand" }
   const line = body.slice(prefix.length).split(/[\r\n]/, 1)[0] ?? ""
   const end = line.search(/\s/)
@@ -192,7 +193,7 @@ export const parseCommand = (prefix: string, body: string): CommandReading => {
   if (!isCommandName(name)) {
     return { _tag: "Unknown", typed: [...typed].slice(0, 32).join(""), suggestion: closest(name, commandNames) }
   }
-  const command = specs[name].read(end === -1 ? "" : line.slice(end).trim())
+  const command = specs[name].read(end === -1 ? "" : line.slice(end).trim(), choice)
   return typeof command === "string" ? { _tag: "Misused", name, problem: command } : { _tag: "Parsed", command }
 }
 
@@ -215,13 +216,14 @@ const readPage = (typed: string): Command | string => {
 }
 
 /** `backlog skip`, also as `backlog = skip` and `backlog=skip`. */
-const readSetting = (typed: string): Command | string => {
+const readSetting = (typed: string, choice: ResponderChoice): Command | string => {
   const [name = "", value = "", ...rest] = typed.toLowerCase().split(/[\s=]+/)
-  if (name === "") return `Which setting? There are ${inWords(settingNames)}.`
-  if (!isSettingName(name)) {
-    return `There is no setting "${short(name)}".${didYouMean(name, settingNames)} There are ${inWords(settingNames)}.`
+  const names = settingNames(choice)
+  if (name === "") return `Which setting? There are ${inWords(names)}.`
+  if (!isSettingName(name, choice)) {
+    return `There is no setting "${short(name)}".${didYouMean(name, names)} There are ${inWords(names)}.`
   }
-  const values = [...valuesOf(name), "default"]
+  const values = [...valuesOf(name, choice), takesBack]
   if (value === "") return `The value is missing: ${name} can be ${inWords(values, "or")}.`
   if (rest.some((word) => word !== "")) {
     return `A setting has one value, but there are more words after "${short(value)}".`
@@ -229,7 +231,7 @@ const readSetting = (typed: string): Command | string => {
   if (!values.includes(value)) {
     return `${name} cannot be "${short(value)}".${didYouMean(value, values)} It can be ${inWords(values, "or")}.`
   }
-  return { _tag: "Set", name, value: value === "default" ? undefined : value }
+  return { _tag: "Set", name, value: value === takesBack ? undefined : value }
 }
 
 const didYouMean = (typed: string, known: ReadonlyArray<string>): string => {
@@ -283,10 +285,13 @@ export const exampleOf = (prefix: string, name: CommandName): string =>
   `${prefix}${name} ${specs[name].example}`.trimEnd()
 
 /** Markdown: every command, or the one that `topic` names (with or without the prefix, in any case), or a setting. */
-export const helpText = (prefix: string, topic?: string): string => {
+export const helpText = (prefix: string, topic?: string, choice = oneResponder): string => {
   const name = (topic?.startsWith(prefix) ? topic.slice(prefix.length) : topic)?.toLowerCase()
-  if (name !== undefined && isCommandName(name)) return explain(prefix, name).join("\n")
-  if (name !== undefined && isSettingName(name)) return [explainSetting(name), ...howToSet(prefix)].join("\n")
+  if (name !== undefined && isCommandName(name)) return explain(prefix, name, choice).join("\n")
+  if (name !== undefined && isSettingName(name, choice)) {
+    return [explainSetting(name, choice), ...howToSet(prefix)].join("\n")
+  }
+  const settings = settingNames(choice).map((name) => `${codeSpan(name)} (${settingsTable[name].about})`)
   return [
     ...(topic === undefined ? [] : ["There is no such command.", ""]),
     "Just write to me, or type one of these:",
@@ -296,22 +301,22 @@ export const helpText = (prefix: string, topic?: string): string => {
       return `- ${codeSpan(usageOf(prefix, name))}: ${specs[name].summary}${example}`
     }),
     "",
-    `What can be set: ${settingNames.map((name) => `${codeSpan(name)} (${settingsTable[name].about})`).join(", ")}.`
+    `What can be set: ${settings.join(", ")}.`
   ].join("\n")
 }
 
-const explain = (prefix: string, name: CommandName): ReadonlyArray<string> => [
+const explain = (prefix: string, name: CommandName, choice: ResponderChoice): ReadonlyArray<string> => [
   `${codeSpan(usageOf(prefix, name))}: ${specs[name].summary}`,
   "",
   `Example: ${codeSpan(exampleOf(prefix, name))} ${specs[name].effect(prefix)}.`,
-  ...(name === "set" ? ["", "The settings:", "", ...settingNames.map(explainSetting)] : [])
+  ...(name === "set"
+    ? ["", "The settings:", "", ...settingNames(choice).map((setting) => explainSetting(setting, choice))]
+    : [])
 ]
 
 /** A list item with one of its own for each value. */
-const explainSetting = (name: SettingName): string => {
-  const meanings = Object.entries(settingsTable[name].values).map(([value, meaning]) =>
-    `  - ${codeSpan(value)}: ${meaning}`
-  )
+const explainSetting = (name: SettingName, choice: ResponderChoice): string => {
+  const meanings = [...meaningsOf(name, choice)].map(([value, meaning]) => `  - ${codeSpan(value)}: ${meaning}`)
   return [`- ${codeSpan(name)}: ${settingsTable[name].about}`, ...meanings].join("\n")
 }
 

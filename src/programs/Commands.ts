@@ -9,6 +9,7 @@ import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { Health } from "../layers/Health.ts"
 import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
+import { OfferedResponders } from "../layers/Responder.ts"
 import { Store } from "../layers/Store.ts"
 import { isForAdmins } from "./AdminRoom.ts"
 import { askToDelete } from "./Commands/AskToDelete.ts"
@@ -56,7 +57,7 @@ export const runCommand = Effect.fn("runCommand")(function*(command: Command, me
 
 const help = Effect.fnUntraced(function*(message: IncomingMessage, topic: string | undefined) {
   const { commandPrefix } = yield* AppConfig
-  const text = helpText(commandPrefix, topic)
+  const text = helpText(commandPrefix, topic, yield* OfferedResponders)
   return topic === undefined && (yield* isForAdmins(message)) ? `${text}\n\n${adminHelpText(commandPrefix)}` : text
 })
 

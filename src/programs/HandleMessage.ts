@@ -19,7 +19,7 @@ import { ChatManager } from "../layers/ChatManager.ts"
 import { MatrixRooms } from "../layers/MatrixClient.ts"
 import { answersTo } from "../layers/Rendering.ts"
 import { answersToEdit } from "../layers/Rendering/Edits.ts"
-import { Responder } from "../layers/Responder.ts"
+import { OfferedResponders, Responder } from "../layers/Responder.ts"
 import { type PendingRow, Store } from "../layers/Store.ts"
 import { isForAdmins } from "./AdminRoom.ts"
 import { runCommand } from "./Commands.ts"
@@ -112,7 +112,7 @@ const dispatch = Effect.fnUntraced(function*(message: IncomingMessage) {
   const asked: AdminReading = admin ? parseAdminCommand(commandPrefix, message.body) : { _tag: "NotForAdmins" }
   if (asked._tag === "Parsed") return yield* runAdminCommand(asked.command, message)
   if (asked._tag === "Misused") return [notice(asked.problem)]
-  const parsed = parseCommand(commandPrefix, message.body)
+  const parsed = parseCommand(commandPrefix, message.body, yield* OfferedResponders)
   switch (parsed._tag) {
     case "Parsed":
       return yield* runCommand(parsed.command, message)

@@ -12,15 +12,34 @@ import {
   withSetting,
   writtenSettings
 } from "../../src/domain/ChatSettings.ts"
+import { oneResponder, problemOf, type ResponderChoice } from "../../src/domain/ResponderChoice.ts"
 import { hostileJson, oneOf } from "./Reconciliation/World.ts"
+
+const several: ResponderChoice = {
+  standard: "echo",
+  meanings: new Map([["echo", "I say what you say"], ["dice", "I roll a die"], ["constructor", "I build"]])
+}
 
 const wire = (content: unknown): unknown => JSON.parse(JSON.stringify(content))
 
 /** What may stand in a marker: names that are known or not, values that make sense or not. */
 const anyContent = Arbitrary.all({
-  first: oneOf(...settingNames, "colour", "__proto__", "constructor", "toString", "Upper Case", "kept", ""),
-  second: oneOf(...settingNames, "limit"),
-  value: oneOf("answer", "newest", "skip", "always", "never", "room", "owner", "blue", "two\nlines", "\u202e", ""),
+  first: oneOf(...settingNames(several), "colour", "__proto__", "constructor", "toString", "Upper Case", "kept", ""),
+  second: oneOf(...settingNames(several), "limit"),
+  value: oneOf(
+    "answer",
+    "newest",
+    "skip",
+    "always",
+    "never",
+    "room",
+    "owner",
+    "blue",
+    "dice",
+    "two\nlines",
+    "\u202e",
+    ""
+  ),
   hostile: hostileJson,
   kind: oneOf("known", "known", "hostile value", "hostile")
 }).pipe(Arbitrary.map(({ first, hostile, kind, second, value }): unknown => {
@@ -42,13 +61,15 @@ describe("settings as they are written", () => {
       backlog: "skip",
       mention: "group",
       members: "room",
-      redactions: "keep"
+      redactions: "keep",
+      responder: "default"
     })
     assert.deepStrictEqual(rulesOf(noSettings, "newest"), {
       backlog: "newest",
       mention: "group",
       members: "allowed",
-      redactions: "keep"
+      redactions: "keep",
+      responder: "default"
     })
   })
 
@@ -94,17 +115,22 @@ describe("settings as they are written", () => {
 })
 
 describe("setting", () => {
-  it.prop("changes one and leaves every other as it was", [anyContent, oneOf(...settingNames)], ([content, name]) => {
-    const before = readSettings(content)
-    const { [name]: _, ...others } = writtenSettings(before)
-    for (const value of valuesOf(name)) {
-      const after = withSetting(before, name, value)
-      assert.deepStrictEqual(writtenSettings(after), { ...others, [name]: value })
-      assert.strictEqual(after[name], value)
-      assert.deepStrictEqual(withSetting(after, name, undefined), withSetting(before, name, undefined))
-    }
-    assert.deepStrictEqual(writtenSettings(withSetting(before, name, undefined)), others)
-  }, { arbitrary: { runs: 300 } })
+  it.prop(
+    "changes one and leaves every other as it was",
+    [anyContent, oneOf(...settingNames(several))],
+    ([content, name]) => {
+      const before = readSettings(content)
+      const { [name]: _, ...others } = writtenSettings(before)
+      for (const value of valuesOf(name, several)) {
+        const after = withSetting(before, name, value)
+        assert.deepStrictEqual(writtenSettings(after), { ...others, [name]: value })
+        assert.strictEqual(after[name], value)
+        assert.deepStrictEqual(withSetting(after, name, undefined), withSetting(before, name, undefined))
+      }
+      assert.deepStrictEqual(writtenSettings(withSetting(before, name, undefined)), others)
+    },
+    { arbitrary: { runs: 300 } }
+  )
 })
 
 describe("settings as they are shown", () => {
@@ -126,9 +152,80 @@ describe("settings as they are shown", () => {
   })
 
   it("mean something in every value", () => {
-    const meanings = settingNames.flatMap((name) =>
-      valuesOf(name).map((value) => meaningOf(name, rulesOf(withSetting(noSettings, name, value), "answer")))
+    const meanings = settingNames(several).flatMap((name) =>
+      valuesOf(name, several).map((value) =>
+        meaningOf(name, rulesOf(withSetting(noSettings, name, value), "answer", several), several)
+      )
     )
-    assert.lengthOf(new Set(meanings), 11)
+    assert.lengthOf(new Set(meanings), 14)
+    assert.notInclude(meanings, "")
+  })
+})
+
+describe("who answers", () => {
+  it("is the responder that was chosen, where there is one of this name", () => {
+    assert.strictEqual(rulesOf(readSettings({ responder: "dice" }), "answer", several).responder, "dice")
+    for (const other of ["oracle", "valueOf", "toString", "default"]) {
+      assert.strictEqual(rulesOf(readSettings({ responder: other }), "answer", several).responder, "echo")
+    }
+    assert.strictEqual(rulesOf(noSettings, "answer", several).responder, "echo")
+  })
+
+  it("is told with what else it could be", () => {
+    assert.include(
+      settingsText(readSettings({ responder: "dice" }), "answer", several),
+      "- `responder` is `dice` (default `echo`): I roll a die. It can also be `echo` or `constructor`."
+    )
+  })
+
+  it("is told where the one that was chosen is not there, with what was chosen, which is kept", () => {
+    const settings = readSettings({ responder: "oracle" })
+    assert.include(
+      settingsText(settings, "answer", several),
+      "- `responder` is `oracle`, which I do not have: I keep it, and answer as `echo`, the default: I say what you say. " +
+        "It can be `echo` or `dice` or `constructor`."
+    )
+    assert.deepStrictEqual(writtenSettings(withSetting(settings, "mention", "never")), {
+      responder: "oracle",
+      mention: "never"
+    })
+  })
+
+  it("is no setting where there is but one, and is told only where another was chosen", () => {
+    assert.notInclude(settingNames(oneResponder), "responder")
+    assert.notInclude(settingsText(noSettings, "answer", oneResponder), "responder")
+    assert.include(
+      settingsText(readSettings({ responder: "dice" }), "answer", oneResponder),
+      "- `responder` is `dice`, which I do not have: I keep it, and answer as I always do."
+    )
+    const dice: ResponderChoice = { standard: "dice", meanings: new Map([["dice", "I roll a die"]]) }
+    assert.notInclude(settingsText(readSettings({ responder: "dice" }), "answer", dice), "responder")
+  })
+
+  it("what could be no name of a responder is kept as of a newer version", () => {
+    assert.deepStrictEqual(readSettings({ responder: "The Oracle" }), { kept: { responder: "The Oracle" } })
+  })
+})
+
+describe("the names of responders", () => {
+  const named = (...names: ReadonlyArray<string>): ResponderChoice => ({
+    standard: names[0] ?? "",
+    meanings: new Map(names.map((name) => [name, ""]))
+  })
+
+  it.each(["echo", "a", "night-owl_2", "n".repeat(32)])("may be %s", (name) => {
+    assert.isUndefined(problemOf(named(name)))
+  })
+
+  it.each(["", "Echo", "2nd", "-x", "two words", "n".repeat(33), "écho", "a=b", "x\n"])("may not be %j", (name) => {
+    assert.include(problemOf(named("echo", name)), `cannot be called ${JSON.stringify(name)}`)
+  })
+
+  it("may not be the word that takes the choice back", () => {
+    assert.include(problemOf(named("default")), "takes the choice back")
+  })
+
+  it("have the default among them", () => {
+    assert.include(problemOf({ ...several, standard: "oracle" }), "no responder called \"oracle\"")
   })
 })

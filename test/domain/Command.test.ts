@@ -11,6 +11,7 @@ import {
   helpText,
   parseCommand
 } from "../../src/domain/Command.ts"
+import type { ResponderChoice } from "../../src/domain/ResponderChoice.ts"
 import { oneOf } from "./Reconciliation/World.ts"
 
 const parsed = (body: string, prefix = "!"): Command => {
@@ -22,6 +23,10 @@ const problem = (body: string): string => {
   const reading = parseCommand("!", body)
   assert(reading._tag === "Misused", `${body} is ${reading._tag}`)
   return reading.problem
+}
+const several: ResponderChoice = {
+  standard: "echo",
+  meanings: new Map([["echo", "I say what you say"], ["night-owl", "I answer at night"]])
 }
 const suggestion = (body: string): string | undefined => {
   const reading = parseCommand("!", body)
@@ -156,6 +161,33 @@ describe("parseCommand", () => {
     ["!привет", undefined]
   ])("suggests for %j: %s", (body, name) => assert.strictEqual(suggestion(body), name))
 
+  it("takes a responder by its name, where there are several, and says which there are", () => {
+    const read = (body: string) => parseCommand("!", body, several)
+    const set = (value: string | undefined): CommandReading => ({
+      _tag: "Parsed",
+      command: { _tag: "Set", name: "responder", value }
+    })
+    assert.deepStrictEqual(read("!set responder Night-Owl"), set("night-owl"))
+    assert.deepStrictEqual(read("!set responder=echo"), set("echo"))
+    assert.deepStrictEqual(read("!set responder default"), set(undefined))
+    const problem = (body: string) => {
+      const reading = read(body)
+      return reading._tag === "Misused" ? reading.problem : reading._tag
+    }
+    assert.strictEqual(
+      problem("!set responder ehco"),
+      "responder cannot be \"ehco\". Did you mean echo? It can be echo, night-owl or default."
+    )
+    assert.include(problem("!set responder constructor"), "It can be echo, night-owl or default.")
+    assert.include(problem("!set respnoder echo"), "Did you mean responder?")
+    assert.include(problem("!set responder"), "responder can be echo, night-owl or default.")
+    const alone = parseCommand("!", "!set responder echo")
+    assert.include(
+      alone._tag === "Misused" ? alone.problem : alone._tag,
+      "There is no setting \"responder\". There are backlog"
+    )
+  })
+
   it("repeats a long word only in part", () => {
     const reading = parseCommand("!", `!${"x".repeat(60_000)}`)
     assert.deepStrictEqual(reading, { _tag: "Unknown", typed: "x".repeat(32), suggestion: undefined })
@@ -218,7 +250,7 @@ describe("helpText", () => {
   })
 
   it("explains the settings, all together and one by one", () => {
-    for (const name of settingNames) {
+    for (const name of settingNames()) {
       assert.include(helpText("!"), `\`${name}\``)
       for (const value of valuesOf(name)) {
         assert.include(helpText("!", "set"), `  - \`${value}\`: `)
@@ -227,6 +259,18 @@ describe("helpText", () => {
     }
     assert.notInclude(helpText("!", "backlog"), "mention")
     assert.include(helpText("!homing ", "backlog"), "`!homing set <setting> <value>`")
+  })
+
+  it("explains who can answer, where several can", () => {
+    assert.include(helpText("!", undefined, several), "`responder` (who of me answers here)")
+    for (const topic of ["set", "responder"]) {
+      assert.include(
+        helpText("!", topic, several),
+        "- `responder`: who of me answers here\n  - `echo`: I say what you say\n"
+      )
+    }
+    assert.notInclude(helpText("!"), "responder")
+    assert.include(helpText("!", "responder"), "There is no such command.")
   })
 
   it("lists all commands for a topic that is none, and does not repeat it", () => {

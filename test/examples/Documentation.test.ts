@@ -10,6 +10,8 @@ describe("what a bot author reads", () => {
     ["docs/testing.md", "test/examples/DiceOverHttp.test.ts"],
     ["docs/responders.md", "examples/receipt.ts"],
     ["docs/responders.md", "test/examples/Receipt.test.ts"],
+    ["docs/responders.md", "examples/games.ts"],
+    ["docs/responders.md", "test/examples/Games.test.ts"],
     ["README.md", "examples/dice.ts"],
     ["README.md", "test/examples/Dice.test.ts"]
   ])("%s shows %s word for word", (page, source) => {

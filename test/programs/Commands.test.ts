@@ -28,7 +28,7 @@ describe("commands", () => {
       const { ask } = yield* aChatWithAlice
       const help = yield* ask("!help")
       for (const name of commandNames) assert.include(help, `!${name}`)
-      for (const name of settingNames) assert.include(help, `\`${name}\``)
+      for (const name of settingNames()) assert.include(help, `\`${name}\``)
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("!rename changes the title here and in the marker", () =>

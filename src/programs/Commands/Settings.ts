@@ -4,6 +4,7 @@ import { codeSpan } from "../../domain/CodeSpan.ts"
 import { type IncomingMessage, notice } from "../../domain/Message.ts"
 import { AppConfig } from "../../layers/AppConfig.ts"
 import { ChatManager } from "../../layers/ChatManager.ts"
+import { OfferedResponders } from "../../layers/Responder.ts"
 import { writeMarkerOrLater } from "../Markers.ts"
 import { resolveChat } from "../Resolve.ts"
 import { notForYou, ownChat } from "./OwnChat.ts"
@@ -18,7 +19,7 @@ export const showSettings = Effect.fnUntraced(function*(message: IncomingMessage
   return [notice([
     `The settings of ${codeSpan(chat.title)}:`,
     "",
-    settingsText(chat.settings, backlog),
+    settingsText(chat.settings, backlog, yield* OfferedResponders),
     "",
     howTo
   ].join("\n"))]
@@ -30,9 +31,10 @@ export const changeSetting = Effect.fnUntraced(
     const { id } = yield* ownChat(message)
     const chat = yield* (yield* ChatManager).set(id, name, value)
     yield* writeMarkerOrLater(chat)
-    const rules = rulesOf(chat.settings, (yield* AppConfig).backlog)
+    const choice = yield* OfferedResponders
+    const rules = rulesOf(chat.settings, (yield* AppConfig).backlog, choice)
     const now = value === undefined ? `${codeSpan(rules[name])} again, the default` : codeSpan(rules[name])
-    return [notice(`${codeSpan(name)} is now ${now}: ${meaningOf(name, rules)}.`)]
+    return [notice(`${codeSpan(name)} is now ${now}: ${meaningOf(name, rules, choice)}.`)]
   },
   Effect.catchTag("NotTheOwner", notForYou)
 )
