@@ -101,6 +101,12 @@ export const ownSpaces = (
       : []
   )
 
+/** The Spaces of the bot that list a room now, also those that were replaced. */
+export const spacesListing = (rooms: ReadonlyArray<ServerRoom>, room: RoomId): ReadonlyArray<RoomId> => {
+  const spaces = ownSpaces(new Map(rooms.map((room) => [room.roomId, room]))).flatMap(({ made, now }) => [made, now])
+  return [...new Set(spaces.filter(({ listed }) => listed.has(room)).map(({ roomId }) => roomId))]
+}
+
 /**
  * What making rooms left open: rooms that their owner's Space does not list, which is the last step; and Spaces that were made
  * twice and list nothing. Where the bot is in no Space of the owner it was sent away, and nothing is open.

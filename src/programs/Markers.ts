@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import type { Chat } from "../domain/Chat.ts"
 import type { RoomId } from "../domain/Ids.ts"
 import { type Marker, markerOf, type MarkerReading, readMarker } from "../domain/Marker.ts"
+import { spacesListing } from "../domain/Origin.ts"
 import type { ServerRoom } from "../domain/ServerRoom.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { makeTurns } from "../layers/Lanes.ts"
@@ -103,12 +104,17 @@ export const writeOpenMarkers = Effect.fn("writeOpenMarkers")(function*() {
 })
 
 /**
- * Takes the marker of a chat that was deleted away, and leaves its room. What the server refuses for good needs no doing: the bot is not there
- * any more.
+ * Takes the marker of a chat that was deleted away, takes its room out of the Spaces of the bot, and leaves it. What the server refuses for
+ * good needs no doing: the bot is not there any more, or has no say in the Space. All of it can be done again.
  */
 export const leaveForGood = Effect.fn("leaveForGood")(function*(room: RoomId) {
   const provisioning = yield* MatrixProvisioning
   yield* inTurn(room, unlessRefused(provisioning.writeMarker(room, undefined)))
+  yield* Effect.forEach(
+    spacesListing(yield* (yield* MatrixRooms).snapshot, room),
+    (space) => unlessRefused(provisioning.removeFromSpace(space, room)),
+    { discard: true }
+  )
   yield* unlessRefused(provisioning.leave(room))
 })
 

@@ -1,6 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { EventId } from "../../src/domain/Ids.ts"
-import { type ChatOrigin, leftOpen, readOrigin, roomOfRequest, type SpaceOrigin } from "../../src/domain/Origin.ts"
+import {
+  type ChatOrigin,
+  leftOpen,
+  readOrigin,
+  roomOfRequest,
+  type SpaceOrigin,
+  spacesListing
+} from "../../src/domain/Origin.ts"
 import { carryOut, decide } from "../../src/domain/Reconciliation.ts"
 import { ann, bob, bot, chat, chatId, marker, room, roomId, tombstone } from "./Reconciliation/World.ts"
 
@@ -35,6 +42,22 @@ describe("what a room was made for", () => {
     assert.isUndefined(roomOfRequest([gone, bare, marked], "$other"))
     const full = space("z", "c")
     assert.strictEqual(roomOfRequest([space("a"), full], `space:${ann}`), full)
+  })
+
+  it("finds the Spaces that list a room now, and what replaced one of them", () => {
+    const listing = (name: string, children: ReadonlyArray<string>, options: Parameters<typeof room>[1] = {}) =>
+      room(name, { isSpace: true, origin: spaceOrigin, listed: new Set(children.map(roomId)), ...options })
+    const old = listing("old", ["plans"], { tombstone: tombstone("new") })
+    const replaced = listing("new", ["plans", "garden"], { origin: undefined, predecessor: old.roomId })
+    const once = room("once", { isSpace: true, origin: spaceOrigin, children: new Set([roomId("plans")]) })
+    const others = [
+      listing("theirs", ["plans"], { origin: undefined }),
+      listing("gone", ["plans"], { membership: "left" })
+    ]
+    const rooms = [old, replaced, once, ...others]
+    assert.deepStrictEqual(spacesListing(rooms, roomId("plans")), [old.roomId, replaced.roomId])
+    assert.deepStrictEqual(spacesListing(rooms, roomId("garden")), [replaced.roomId])
+    assert.deepStrictEqual(spacesListing(rooms, roomId("tea")), [])
   })
 
   it("leaves open what its owner's Space does not list, and a second Space that lists nothing", () => {

@@ -5,6 +5,7 @@ import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { serverError } from "../../src/layers/Homeserver/Faults.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
 import { Store } from "../../src/layers/Store.ts"
+import { joinedRooms } from "./Provisioned.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
 const goodbye = "This chat is deleted. Goodbye!"
@@ -17,6 +18,29 @@ const aConversation = Effect.gen(function*() {
   const bot = yield* startBot({ database })
   const room = yield* aChat(alice)
   return { server, alice, account, bot, database, room, store: Context.get(database, Store) }
+})
+
+/** Alice has made two chats with `!new`, and is in their rooms and in her Space. */
+const aSpace = Effect.gen(function*() {
+  const world = yield* aConversation
+  const { account, alice, room } = world
+  for (const title of ["Plans", "Garden"]) yield* answerTo(alice, room, yield* alice.say(room, `!new ${title}`))
+  const rooms = yield* joinedRooms(account)
+  const madeFor = (title: string) =>
+    rooms.find(({ origin }) => origin?.kind === "chat" && origin.title === title)?.roomId ?? ""
+  const [plans, garden] = [madeFor("Plans"), madeFor("Garden")]
+  const space = rooms.find(({ isSpace }) => isSpace)?.roomId ?? ""
+  for (const made of [plans, garden, space]) yield* alice.join(made)
+  const state = alice.request("GET", `/_matrix/client/v3/rooms/${encodeURIComponent(space)}/state`)
+  /** What the Space lists now. */
+  const listed = Effect.map(
+    state,
+    (body) =>
+      (Array.isArray(body) ? body : []).flatMap(({ content, state_key, type }) =>
+        type === "m.space.child" && Array.isArray(content.via) ? [String(state_key)] : []
+      )
+  )
+  return { ...world, plans, garden, space, listed }
 })
 
 const react = (person: Person, room: string, target: string, key = "🗑️") =>
@@ -163,6 +187,50 @@ describe("a chat that is to be deleted", () => {
         while ((yield* store.outbox.pendingRooms).length > 0) yield* Effect.yieldNow
       }).pipe(Effect.provide(homeserver)))
   }
+
+  it.effect("is taken out of the Space that lists it, and no other is", () =>
+    Effect.gen(function*() {
+      const { account, alice, bot, database, garden, listed, plans } = yield* aSpace
+      assert.sameMembers(yield* listed, [plans, garden])
+      yield* react(alice, plans, (yield* asked(alice, plans)).event_id)
+      yield* leaves(alice, plans)
+      assert.deepStrictEqual(yield* listed, [garden])
+      yield* bot.stop
+      const again = yield* startBot({ database })
+      yield* answerTo(alice, garden, yield* alice.say(garden, "hello"))
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* listed, [garden])
+      assert.notInclude((yield* joinedRooms(account)).map(({ roomId }) => roomId), plans)
+      assert.lengthOf(yield* again.chats, 2)
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("is taken out of the Space by the next start, where the server did not take that before", () =>
+    Effect.gen(function*() {
+      const { alice, bot, database, garden, listed, plans, server } = yield* aSpace
+      const question = yield* asked(alice, plans)
+      yield* server.inject({ path: "/state/m.space.child", user: botId, count: 1000, effect: serverError(502) })
+      yield* react(alice, plans, question.event_id)
+      while ((yield* bot.chats).length > 2) yield* Effect.yieldNow
+      const stopping = yield* Effect.forkChild(bot.stop)
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(stopping)
+      assert.sameMembers(yield* listed, [plans, garden])
+      yield* startBot({ database })
+      yield* server.clearFaults
+      for (let i = 0; i < 3; i++) yield* TestClock.adjust("1 minute")
+      yield* leaves(alice, plans)
+      assert.deepStrictEqual(yield* listed, [garden])
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("is deleted and left also where the bot has no say in the Space any more", () =>
+    Effect.gen(function*() {
+      const { account, alice, garden, listed, plans, space } = yield* aSpace
+      yield* account.setState(space, "m.room.power_levels", { users: { [alice.userId]: 100 }, state_default: 100 })
+      yield* react(alice, plans, (yield* asked(alice, plans)).event_id)
+      yield* leaves(alice, plans)
+      assert.sameMembers(yield* listed, [plans, garden])
+      assert.strictEqual(yield* goodbyes(alice, plans), 1)
+    }).pipe(Effect.provide(homeserver)))
 
   it.effect("does not come back with its marker, nor with the room that was made for it", () =>
     Effect.gen(function*() {
