@@ -3,6 +3,13 @@ import type { FailureReason } from "./Errors.ts"
 import { type EventId, TransactionId } from "./Ids.ts"
 import type { OutgoingMessage } from "./Message.ts"
 
+/**
+ * Where a message of the outbox stands. `dead` can never be delivered as it stands, and waits for the operator to have it tried again; `dropped`
+ * was taken out. What is `sent`, as the server says, stays so.
+ */
+export const OutboxState = Schema.Literals(["pending", "sent", "dead", "dropped"])
+export type OutboxState = typeof OutboxState.Type
+
 /** What to do with a message that the homeserver did not take. Times are in milliseconds. */
 export type NextStep =
   | {

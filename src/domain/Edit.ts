@@ -2,12 +2,13 @@ import { parseCommand } from "./Command.ts"
 import type { EventId, RoomId, TransactionId, UserId } from "./Ids.ts"
 import type { IncomingMessage } from "./Message.ts"
 import type { IgnoreReason } from "./Policy.ts"
+import type { InboxState } from "./Settlement.ts"
 
 /** The message that an edit names, and what was said to it. */
 export interface EditedMessage {
   readonly roomId: RoomId
   readonly sender: UserId
-  readonly state: "pending" | "answered" | "ignored" | "failed"
+  readonly state: InboxState
   readonly threadRoot: EventId | undefined
   /** It is an edit itself, and such cannot be edited (Client-Server API, "Event replacements"). */
   readonly isEdit: boolean

@@ -1,6 +1,20 @@
+import * as Schema from "effect/Schema"
 import type { ReferenceCode } from "./Ids.ts"
 import type { OutgoingMessage } from "./Message.ts"
 import type { IgnoreReason } from "./Policy.ts"
+
+/**
+ * Where an event of the inbox stands. A pending one is settled once, by `stateAfter`, and no settled one changes again; only an invite into the
+ * same room begins anew.
+ */
+export const InboxState = Schema.Literals(["pending", "answered", "ignored", "failed"])
+export type InboxState = typeof InboxState.Type
+
+/**
+ * What a pending event waits for, as it is kept: its turn; its key, set aside meanwhile, so that others go on; or its turn again, since a key came. From
+ * its key it goes to its turn again only.
+ */
+export const waitsFor = { itsTurn: 0, itsKey: 1, itsTurnAgain: 2 } as const
 
 /** What became of an event in the inbox. Every event is settled exactly once, together with what is to be sent. */
 export type Settlement =
@@ -35,3 +49,10 @@ export const ignored = (reason: IgnoreReason, replies: ReadonlyArray<OutgoingMes
   reason,
   replies
 })
+
+/** The state that a settlement leads to. */
+export const stateAfter = {
+  Answered: "answered",
+  Ignored: "ignored",
+  Failed: "failed"
+} as const satisfies Readonly<Record<Settlement["_tag"], InboxState>>

@@ -5,6 +5,7 @@ import type * as Redacted from "effect/Redacted"
 import type { Echo } from "../domain/Arrival.ts"
 import type { Upload } from "../domain/Attachment.ts"
 import type { Chat } from "../domain/Chat.ts"
+import type { OutboxState } from "../domain/Delivery.ts"
 import type { EditedMessage } from "../domain/Edit.ts"
 import type { StoreUnavailable } from "../domain/Errors.ts"
 import type {
@@ -22,7 +23,7 @@ import type { Origin } from "../domain/Origin.ts"
 import type { IgnoreReason } from "../domain/Policy.ts"
 import type { Prompt } from "../domain/Prompt.ts"
 import type { ReconciliationReport } from "../domain/Reconciliation.ts"
-import type { Settlement } from "../domain/Settlement.ts"
+import type { InboxState, Settlement } from "../domain/Settlement.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
 import { AppConfig } from "./AppConfig.ts"
 import { backUp, restore } from "./Store/Backup.ts"
@@ -138,7 +139,7 @@ export interface InboxRecord {
   readonly key: string
   readonly roomId: RoomId
   readonly sender: UserId
-  readonly state: "pending" | "answered" | "ignored" | "failed"
+  readonly state: InboxState
   /** The ignore reason, the problem of a failure, or `answered_before` for an answer that was found in the room. */
   readonly reason: string | undefined
   /** What `why` knows it by, besides its key. Undefined for what came before everything had one. */
@@ -156,7 +157,7 @@ export interface OutboxRecord {
   /** What it answers: the key of a row of the inbox. */
   readonly inboxKey: string
   /** `dead` can never be delivered as it stands; `dropped` was taken out by the operator. */
-  readonly state: "pending" | "sent" | "dead" | "dropped"
+  readonly state: OutboxState
   /** Why it is dead or dropped, or what the last attempt met. */
   readonly reason: string | undefined
   /** Attempts whose end is known. */

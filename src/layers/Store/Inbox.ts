@@ -2,18 +2,15 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ReferenceCode, RoomId, SyncToken, UserId } from "../../domain/Ids.ts"
-import type { Settlement } from "../../domain/Settlement.ts"
+import { InboxState, type Settlement, stateAfter, waitsFor } from "../../domain/Settlement.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
 import type { Gap, HeldRoom, InboxRecord, PendingRow, Store } from "../Store.ts"
 import { edited, isRedacted } from "./Answers.ts"
-import { aside, takenUp } from "./Aside.ts"
 import { allRows, type Database, decoderOf, firstRow } from "./Database.ts"
 import { makeDecryptions } from "./Decryptions.ts"
 import { makeIngest, makeReword } from "./Ingest.ts"
 import { enqueue } from "./Outbox.ts"
 import type { Statements } from "./Sqlite.ts"
-
-const State = Schema.Literals(["pending", "answered", "ignored", "failed"])
 
 const Pending = Schema.Struct({
   key: Schema.String,
@@ -31,7 +28,7 @@ const Record = Schema.Struct({
   key: Schema.String,
   room_id: RoomId,
   sender: UserId,
-  state: State,
+  state: InboxState,
   reason: Schema.NullOr(Schema.String),
   code: Schema.NullOr(ReferenceCode),
   received_at: Schema.Number,
@@ -69,9 +66,10 @@ const Room = Schema.Struct({ room_id: RoomId })
 const decodeRoom = decoderOf(Schema.UndefinedOr(Room))
 const Seq = Schema.Struct({ seq: Schema.Int })
 const decodeSeq = decoderOf(Schema.UndefinedOr(Seq))
-const Count = Schema.Struct({ state: State, rows: Schema.Int })
+const Count = Schema.Struct({ state: InboxState, rows: Schema.Int })
 
-const takeUp = `UPDATE inbox SET aside = ${takenUp} WHERE state = 'pending' AND aside = ${aside}`
+const takeUp =
+  `UPDATE inbox SET aside = ${waitsFor.itsTurnAgain} WHERE state = 'pending' AND aside = ${waitsFor.itsKey}`
 
 // --- the hot path
 
@@ -81,7 +79,7 @@ const pendingColumns = "key, kind, room_id, sender, event, provenance, attempts,
 const beginNext = (statements: Statements, room: RoomId): PendingRow | undefined =>
   toPending(statements.get(
     `UPDATE inbox SET attempts = attempts + 1
-      WHERE seq = (SELECT seq FROM inbox WHERE room_id = ? AND state = 'pending' AND aside <> ${aside} ORDER BY seq LIMIT 1)
+      WHERE seq = (SELECT seq FROM inbox WHERE room_id = ? AND state = 'pending' AND aside <> ${waitsFor.itsKey} ORDER BY seq LIMIT 1)
       RETURNING ${pendingColumns}`,
     room
   ))
@@ -96,7 +94,7 @@ const toPending = (found: unknown): PendingRow | undefined => {
     event: row.event ?? undefined,
     provenance: row.provenance,
     attempts: row.attempts,
-    takenUp: row.aside === takenUp
+    takenUp: row.aside === waitsFor.itsTurnAgain
   }
 }
 
@@ -126,7 +124,7 @@ const columnsOf = (settlement: Settlement) => {
   switch (settlement._tag) {
     case "Answered":
       return {
-        state: "answered",
+        state: stateAfter[settlement._tag],
         reason: null,
         code: null,
         command: settlement.isCommand ? 1 : 0,
@@ -134,7 +132,7 @@ const columnsOf = (settlement: Settlement) => {
       } as const
     case "Ignored":
       return {
-        state: "ignored",
+        state: stateAfter[settlement._tag],
         reason: settlement.reason,
         code: null,
         command: 0,
@@ -142,7 +140,7 @@ const columnsOf = (settlement: Settlement) => {
       } as const
     case "Failed":
       return {
-        state: "failed",
+        state: stateAfter[settlement._tag],
         reason: settlement.problem,
         code: settlement.code,
         command: 0,
@@ -230,7 +228,7 @@ export const makeInbox = (db: Database): Store["Service"]["inbox"] => {
     setAside: (key, replies) =>
       db.atomic("Store.inbox.setAside", (statements) => {
         const row = decodeSeq(statements.get(
-          `UPDATE inbox SET aside = ${aside}, attempts = attempts - 1 WHERE key = ? AND state = 'pending' RETURNING seq`,
+          `UPDATE inbox SET aside = ${waitsFor.itsKey}, attempts = attempts - 1 WHERE key = ? AND state = 'pending' RETURNING seq`,
           key
         ))
         if (row !== undefined) enqueue(statements, row.seq, replies, false)

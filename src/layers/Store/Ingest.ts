@@ -6,10 +6,10 @@ import { type Echo, encryptedType } from "../../domain/Arrival.ts"
 import { referenceCodeOf } from "../../domain/Diagnostic.ts"
 import type { IgnoreReason } from "../../domain/Policy.ts"
 import { relationOf } from "../../domain/Relation.ts"
+import { waitsFor } from "../../domain/Settlement.ts"
 import { RawEvent } from "../../domain/SyncBatch.ts"
 import type { InboxRow, Ingested, NewWords, Store } from "../Store.ts"
 import { takeBack } from "./Answers.ts"
-import { aside, takenUp } from "./Aside.ts"
 import { type Database, decoderOf } from "./Database.ts"
 import { markSent } from "./Outbox.ts"
 import { wasAsked } from "./Prompts.ts"
@@ -157,8 +157,8 @@ const redact = (statements: Statements, one: Ingested["redactions"][number], now
 /** Words for a message that was set aside: with them it can be read. */
 export const makeReword = (db: Database): Store["Service"]["inbox"]["reword"] => (words) =>
   db.atomic("Store.inbox.reword", (statements) => {
-    if (!reword(statements, words, `aside = ${aside}`)) return false
-    statements.run(`UPDATE inbox SET aside = ${takenUp} WHERE key = ?`, words.target)
+    if (!reword(statements, words, `aside = ${waitsFor.itsKey}`)) return false
+    statements.run(`UPDATE inbox SET aside = ${waitsFor.itsTurnAgain} WHERE key = ?`, words.target)
     return true
   })
 

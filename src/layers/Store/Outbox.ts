@@ -3,13 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Upload } from "../../domain/Attachment.ts"
+import { OutboxState } from "../../domain/Delivery.ts"
 import { EventId, RoomId, TransactionId, type UserId } from "../../domain/Ids.ts"
 import type { OutgoingMessage } from "../../domain/Message.ts"
 import type { OutboxRecord, OutboxRow, Store } from "../Store.ts"
 import { allRows, type Database, decoderOf, firstRow } from "./Database.ts"
 import type { Statements } from "./Sqlite.ts"
-
-const State = Schema.Literals(["pending", "sent", "dead", "dropped"])
 
 const Content = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 
@@ -36,7 +35,7 @@ const Record = Schema.Struct({
   room_id: RoomId,
   transaction_id: TransactionId,
   key: Schema.String,
-  state: State,
+  state: OutboxState,
   reason: Schema.NullOr(Schema.String),
   attempts: Schema.Int,
   event_id: Schema.NullOr(EventId),
@@ -44,7 +43,7 @@ const Record = Schema.Struct({
 })
 
 const Room = Schema.Struct({ room_id: RoomId })
-const Count = Schema.Struct({ state: State, rows: Schema.Int })
+const Count = Schema.Struct({ state: OutboxState, rows: Schema.Int })
 const Found = Schema.Struct({ found: Schema.Int })
 const Seq = Schema.Struct({ seq: Schema.Int })
 const decodeSeq = decoderOf(Schema.UndefinedOr(Seq))
