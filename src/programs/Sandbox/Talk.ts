@@ -159,7 +159,8 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
   })
 
   const open = Effect.fn("Talk.open")(function*(title: string) {
-    const id = yield* you.createRoom({ name: title, invite: [bot] })
+    // As Element makes a direct chat: whoever is invited has a say in the room, too.
+    const id = yield* you.createRoom({ name: title, invite: [bot], preset: "trusted_private_chat" })
     rooms.set(id, rooms.get(id) ?? { title, bot: "invite", isSpace: false })
     current = id
     const came = yield* answered(id)
