@@ -13,7 +13,7 @@ import { newIdentity, signedDevices } from "./SdkVerifying.ts"
 import { aDatabase, type Bot } from "./World.ts"
 
 /** An account of its own for each test: what is lost stays so. */
-const bots = ["busy", "deleted", "token", "stale", "signed", "older"]
+const bots = ["busy", "deleted", "token", "stale", "signed", "older", "one"]
 
 const world = Door.layer().pipe(
   Layer.provideMerge(Homeserver.layer({
@@ -116,6 +116,23 @@ layer(world, { excludeTestServices: true })("a device", (it) => {
         }
         const session = yield* Effect.flatMap(Store, (_) => _.session.load).pipe(Effect.provide(bot.database))
         assert.strictEqual(session?.deviceId, String(device))
+      }).pipe(Effect.scoped),
+    30_000
+  )
+
+  it.effect(
+    "is not what is told of when a token is another account's: that is",
+    () =>
+      Effect.gen(function*() {
+        const dataDir = yield* temporaryDirectory
+        const bot = yield* botAs("one", { dataDir })
+        yield* logged(bot, "device_verified")
+        yield* bot.stop
+        const { token } = yield* sdkPerson("alice", "password")
+        const settings = { userId: undefined, accessToken: Redacted.make(token) }
+        const said = yield* refusalOf(yield* botAs("one", { dataDir, database: bot.database, settings }))
+        assert.include(said, `It belongs to ${idOf("one")}, and Homing signed in as ${idOf("alice")}`)
+        assert.notInclude(said, "homing sign-out")
       }).pipe(Effect.scoped),
     30_000
   )

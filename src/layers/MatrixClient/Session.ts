@@ -162,7 +162,8 @@ const make = Effect.gen(function*() {
             "Set HOMING_ACCESS_TOKEN to a token that a sign-in gave, or set HOMING_USER_ID and HOMING_PASSWORD."
           )
         }
-        yield* checkDevice(answer.device_id)
+        // Of another account the store says so: no token of this device would be of use there.
+        if (stored === undefined || stored.userId === answer.user_id) yield* checkDevice(answer.device_id)
         return yield* keep({
           session: { userId: answer.user_id, deviceId: answer.device_id, homeserverUrl },
           accessToken
