@@ -44,7 +44,9 @@ const inClone = (path: string) => join(import.meta.dirname, "../..", path)
 /** A program and its arguments. */
 export type Command = readonly [program: string, ...args: ReadonlyArray<string>]
 
-const homingRun: Command = [process.execPath, inClone("bin/homing.mjs"), "run"]
+const homingWith = (...args: ReadonlyArray<string>): Command => [process.execPath, inClone("bin/homing.mjs"), ...args]
+
+const homingRun = homingWith("run")
 
 /** A bot of one's own, by the path of its file: on the Node that comes with Homing, which runs TypeScript. */
 export const botOf = (path: string): Command => [inClone("node_modules/.bin/node"), inClone(path)]
@@ -180,4 +182,14 @@ export const startReadyBot = Effect.fn("startReadyBot")(function*(
   const bot = yield* startBot(environment, command)
   const { annotations } = yield* bot.logs("matrix_reconcile_complete")
   return { ...bot, report: annotations }
+})
+
+/** Runs `homing` with these arguments to its end, as an operator does: how it ended, and what it printed. */
+export const homing = Effect.fn("homing")(function*(
+  environment: Readonly<Record<string, string>>,
+  ...args: ReadonlyArray<string>
+) {
+  const { exit, log } = yield* startBot(environment, homingWith(...args))
+  const ended = yield* exit
+  return { ...ended, printed: log.map(({ message }) => message).join("\n") }
 })

@@ -5,24 +5,9 @@ import { startBot, startReadyBot } from "./Bot.ts"
 import { request } from "./Homeserver.ts"
 import { bodyOf, type Person, type Seen } from "./Person.ts"
 import type { Recorded } from "./Proxy.ts"
-import { markerOf, openChat, scenario } from "./Scenario.ts"
+import { listedBy, markerOf, openChat, scenario, stateOf } from "./Scenario.ts"
 
 const Joined = Schema.Struct({ joined_rooms: Schema.Array(Schema.String) })
-const State = Schema.Array(Schema.Struct({
-  type: Schema.String,
-  state_key: Schema.String,
-  content: Schema.Record(Schema.String, Schema.Unknown)
-}))
-const Hierarchy = Schema.Struct({
-  rooms: Schema.Array(Schema.Struct({ room_id: Schema.String, name: Schema.optionalKey(Schema.String) }))
-})
-
-const stateOf = (person: Person, room: string) =>
-  Effect.map(
-    request(State, "GET", `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/state`, { token: person.token }),
-    (events) => (type: string, key = "") =>
-      events.find((event) => event.type === type && event.state_key === key)?.content
-  )
 
 /** The rooms that the bot is in and has made, of what kind they are. */
 const madeBy = Effect.fnUntraced(function*(bot: Person) {
@@ -52,9 +37,7 @@ const isWhole = Effect.fnUntraced(function*(alice: Person, bot: Person) {
   assert.strictEqual(yield* bot.membership(space, alice.userId), "invite")
   yield* alice.join(space)
   yield* alice.join(room)
-  const path = `/_matrix/client/v1/rooms/${encodeURIComponent(space)}/hierarchy`
-  const shown = yield* request(Hierarchy, "GET", path, { token: alice.token })
-  assert.includeMembers(shown.rooms.map(({ room_id }) => room_id), [room])
+  assert.includeMembers(yield* listedBy(alice, space), [room])
   assert.strictEqual((yield* markerOf(bot, room))?.title, "Plans")
   return { room, space }
 })

@@ -19,13 +19,16 @@ const Event = Schema.Struct({
   content: Schema.Record(Schema.String, Schema.Unknown),
   state_key: Schema.optionalKey(Schema.String)
 })
+/** Of nobody, and under no id: who types, and who has read how far. */
+const Ephemeral = Schema.Struct({ type: Schema.String, content: Schema.Record(Schema.String, Schema.Unknown) })
 const SyncAnswer = Schema.Struct({
   next_batch: Schema.String,
   rooms: Schema.optionalKey(Schema.Struct({
     join: Schema.optionalKey(Schema.Record(
       Schema.String,
       Schema.Struct({
-        timeline: Schema.optionalKey(Schema.Struct({ events: Schema.Array(Event) }))
+        timeline: Schema.optionalKey(Schema.Struct({ events: Schema.Array(Event) })),
+        ephemeral: Schema.optionalKey(Schema.Struct({ events: Schema.Array(Ephemeral) }))
       })
     ))
   }))
@@ -71,10 +74,13 @@ export const personOf = Effect.fn("personOf")(function*(account: Account) {
     })
     const answer = yield* request(SyncAnswer, "GET", `/_matrix/client/v3/sync?${query}`, { token })
     since = answer.next_batch
-    for (const [room, { timeline }] of Object.entries(answer.rooms?.join ?? {})) {
+    for (const [room, { ephemeral, timeline }] of Object.entries(answer.rooms?.join ?? {})) {
       for (const event of timeline?.events ?? []) {
         const { content, event_id, sender, state_key, type } = event
         seen.push({ room, id: event_id, type, sender, content, stateKey: state_key })
+      }
+      for (const { content, type } of ephemeral?.events ?? []) {
+        seen.push({ room, id: "", type, sender: "", content, stateKey: undefined })
       }
     }
   })
@@ -100,14 +106,16 @@ export const personOf = Effect.fn("personOf")(function*(account: Account) {
     )
   }
 
-  const send = (room: string, body: string, content: Readonly<Record<string, unknown>> = {}) =>
+  const sendEvent = (room: string, type: string, content: unknown) =>
     Effect.map(
-      request(SentAnswer, "PUT", `/_matrix/client/v3${inRoom(room, `send/m.room.message/${randomUUID()}`)}`, {
+      request(SentAnswer, "PUT", `/_matrix/client/v3${inRoom(room, `send/${type}/${randomUUID()}`)}`, {
         token,
-        body: { msgtype: "m.text", body, ...content }
+        body: content
       }),
       ({ event_id }) => event_id
     )
+  const send = (room: string, body: string, content: Readonly<Record<string, unknown>> = {}) =>
+    sendEvent(room, "m.room.message", { msgtype: "m.text", body, ...content })
 
   const reply = (question: string) => waitFor(`a reply to ${question}`, (event) => repliesTo(event) === question)
 
@@ -124,6 +132,7 @@ export const personOf = Effect.fn("personOf")(function*(account: Account) {
       Effect.map(Effect.flatMap(send(room, body, content), reply), bodyOf),
     /** Every reply to this event that has been seen until now. */
     repliesUntilNow: (question: string) => seen.filter((event) => repliesTo(event) === question).map(bodyOf),
+    sawUntilNow: (isIt: (event: Seen) => boolean) => seen.some(isIt),
     /** Everything that this sender has said in the room until now. */
     saidUntilNow: (room: string, sender: string) =>
       seen.filter((event) => event.room === room && event.sender === sender && event.type === "m.room.message")
@@ -153,12 +162,25 @@ export const personOf = Effect.fn("personOf")(function*(account: Account) {
     unban: (room: string, user: string) => post(inRoom(room, "unban"), { user_id: user }),
     join: (room: string) => post(`/join/${encodeURIComponent(room)}`),
     leave: (room: string) => post(inRoom(room, "leave")),
-    /** Replaces a room by a new one that remembers it; the id of the new one. */
-    upgrade: (room: string, version: string) =>
+    forget: (room: string) => post(inRoom(room, "forget")),
+    /** Says something else in place of a message of one's own; the id of the edit. */
+    edit: (room: string, event: string, body: string) =>
+      send(room, `* ${body}`, {
+        "m.new_content": { msgtype: "m.text", body },
+        "m.relates_to": { rel_type: "m.replace", event_id: event }
+      }),
+    redact: (room: string, event: string) =>
+      Effect.asVoid(
+        request(SentAnswer, "PUT", `/_matrix/client/v3${inRoom(room, `redact/${event}/${randomUUID()}`)}`, { token })
+      ),
+    react: (room: string, event: string, key: string) =>
+      sendEvent(room, "m.reaction", { "m.relates_to": { rel_type: "m.annotation", event_id: event, key } }),
+    /** Replaces a room by a new one that remembers it, which is these people's, too; the id of the new one. */
+    upgrade: (room: string, version: string, creators: ReadonlyArray<string> = []) =>
       Effect.map(
         request(UpgradeAnswer, "POST", `/_matrix/client/v3${inRoom(room, "upgrade")}`, {
           token,
-          body: { new_version: version }
+          body: { new_version: version, ...(creators.length === 0 ? {} : { additional_creators: creators }) }
         }),
         ({ replacement_room }) => replacement_room
       ),

@@ -1,7 +1,8 @@
+import { assert } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { settings, startReadyBot, temporaryDirectory } from "./Bot.ts"
-import { makeAccount } from "./Homeserver.ts"
-import { makePerson, type Person, personOf } from "./Person.ts"
+import { makeAccount, request } from "./Homeserver.ts"
+import { bodyOf, makePerson, type Person, personOf } from "./Person.ts"
 import { makeProxy } from "./Proxy.ts"
 
 /** What a marker says, as far as the tests ask. */
@@ -50,4 +51,43 @@ export const markerOf = Effect.fn("markerOf")(function*(bot: Person, room: strin
   const content = yield* bot.accountData(room, markerType)
   if (typeof content !== "object" || content === null || Object.keys(content).length === 0) return undefined
   return yield* Effect.orDie(Schema.decodeUnknownEffect(Marker)(content))
+})
+
+const State = Schema.Array(Schema.Struct({
+  type: Schema.String,
+  state_key: Schema.String,
+  content: Schema.Record(Schema.String, Schema.Unknown)
+}))
+
+const stateEvents = (person: Person, room: string) =>
+  request(State, "GET", `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/state`, { token: person.token })
+
+/** The state of a room, as one who is in it may read it: by type and key, the content. */
+export const stateOf = (person: Person, room: string) =>
+  Effect.map(
+    stateEvents(person, room),
+    (events) => (type: string, key = "") =>
+      events.find((event) => event.type === type && event.state_key === key)?.content
+  )
+
+const Hierarchy = Schema.Struct({ rooms: Schema.Array(Schema.Struct({ room_id: Schema.String })) })
+
+/** The rooms that a Space shows to this person; the Space itself is among them. */
+export const listedBy = (person: Person, space: string) =>
+  Effect.map(
+    request(Hierarchy, "GET", `/_matrix/client/v1/rooms/${encodeURIComponent(space)}/hierarchy`, {
+      token: person.token
+    }),
+    ({ rooms }) => rooms.map(({ room_id }) => room_id)
+  )
+
+/** The person types `!new` in a room with the bot, and goes into the room and the Space that this makes. */
+export const newChat = Effect.fn("newChat")(function*(person: Person, lobby: string, bot: string, title: string) {
+  const answer = yield* person.asks(lobby, `!new ${title}`)
+  const room = /#\/(![^?)]+)/.exec(decodeURIComponent(answer))?.[1] ?? answer
+  yield* person.join(room)
+  assert.include(bodyOf(yield* person.hears(room, bot)), title)
+  const space = (yield* stateEvents(person, room)).find(({ type }) => type === "m.space.parent")?.state_key ?? ""
+  yield* person.join(space)
+  return { room, space }
 })
