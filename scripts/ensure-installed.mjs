@@ -2,11 +2,11 @@
 //
 //   node scripts/ensure-installed.mjs                 what it takes to run, test and check
 //   node scripts/ensure-installed.mjs --without-dev   what it takes to run
-//   node scripts/ensure-installed.mjs --check-place   whether Homing can run where it stands (from "postinstall")
-//   node scripts/ensure-installed.mjs --stamp         notes that an install just ended well (from "postinstall")
+//   node scripts/ensure-installed.mjs --check-place   whether Homing can run where it stands
+//   node scripts/ensure-installed.mjs --finish        the same, then patches what was just installed and notes that it ended well (from "postinstall")
 //
 // It runs before anything is installed, on the Node of the machine: plain JavaScript, Node 18 and newer, no dependencies.
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
@@ -68,17 +68,20 @@ const fail = (what, remedies) => {
   process.exit(1)
 }
 
-if (process.argv.includes("--check-place")) {
+const finish = process.argv.includes("--finish")
+if (finish || process.argv.includes("--check-place")) {
   if (root.split(/[\\/]/).includes("node_modules")) {
     fail("Homing cannot run from inside node_modules: it is TypeScript, which Node runs everywhere but there.", [
       "Clone it beside your project, run \"npm ci\" in the clone, and depend on \"file:../homing\": npm makes a link of that.",
       "docs/testing.md has the steps."
     ])
   }
-  process.exit(0)
-}
-
-if (process.argv.includes("--stamp")) {
+  if (!finish) process.exit(0)
+  const patch = join(modules, "patch-package", "index.js")
+  // Nothing was installed here: "npx homing" in a clone makes a link to it and runs this. What is missing is told by whatever is started then.
+  if (!existsSync(patch)) process.exit(0)
+  const { status } = spawnSync(process.execPath, [patch, "--error-on-fail"], { cwd: root, stdio: "inherit" })
+  if (status !== 0) process.exit(status ?? 1)
   writeFileSync(stamp, `${wanted()}\n`)
   process.exit(0)
 }

@@ -199,7 +199,7 @@ export const parseCommand = (prefix: string, body: string, choice = oneResponder
 
 /** What is repeated to the person who typed it: one line, not long, and no markup. */
 const short = (typed: string): string => {
-  const plain = oneLine(typed.slice(0, 200)).replace(/[^\p{L}\p{N} ]/gu, "")
+  const plain = oneLine(typed.slice(0, 200)).replace(/[^\p{L}\p{N}\p{Pd}@+ ]/gu, "")
   return plain.length <= 24 ? plain : `${[...plain].slice(0, 24).join("")}…`
 }
 

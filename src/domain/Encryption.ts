@@ -128,6 +128,9 @@ export const decryptionLine = ({ read, unread }: Decryptions): string =>
 
 // --- interactive verification
 
+/** The setting `auto_verify`: for people who may talk to the bot, for its own sessions too, or for nobody. */
+export type AutoVerify = "people" | boolean
+
 /** Somebody asks to compare emoji (Client-Server API, "Short Authentication String (SAS) verification"). */
 export interface VerificationQuestion {
   /** Another session of the bot's own account asks. */
@@ -136,21 +139,23 @@ export interface VerificationQuestion {
   readonly signed: boolean
   /** Whoever asks may talk to the bot. */
   readonly allowed: boolean
-  /** The setting. */
-  readonly autoVerify: boolean
+  readonly autoVerify: AutoVerify
+  /** What the bot says in encrypted rooms goes to verified people only (`share_keys`). */
+  readonly verifiedOnly: boolean
 }
 
 export type VerificationAnswer = { readonly _tag: "Accept" } | { readonly _tag: "Decline"; readonly because: string }
 
 /**
- * A bot has no eyes: where it takes part, it says "they match" without looking, and it is for the person to compare with its log. So it does
- * by leave of the operator only. A session of the bot's own account would get the account's private keys: it must be verified before, since
- * whoever has the password could ask.
+ * A bot has no eyes: where it takes part, it says "they match" without looking, and it is for the person to compare with its log. For people
+ * it does so as long as nothing hangs on whom it takes for verified; more it does by leave of the operator only. A session of the bot's own
+ * account would get the account's private keys: it must be verified before, since whoever has the password could ask.
  */
 export const answerVerification = (question: VerificationQuestion): VerificationAnswer => {
-  if (!question.autoVerify) {
+  const { autoVerify } = question
+  if (autoVerify === false || (autoVerify === "people" && (question.own || question.verifiedOnly))) {
     return decline(
-      `auto_verify is false: a bot cannot compare emoji. Compare the fingerprint, run "homing verify --with", or set auto_verify.`
+      `auto_verify is ${autoVerify}: a bot cannot compare emoji. Compare the fingerprint, run "homing verify --with", or set auto_verify to true.`
     )
   }
   if (question.own) {

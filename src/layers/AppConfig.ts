@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import type * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import type { Backlog } from "../domain/Arrival.ts"
+import type { AutoVerify } from "../domain/Encryption.ts"
 import { ConfigInvalid } from "../domain/Errors.ts"
 import { type RoomId, type ServerName, UserId } from "../domain/Ids.ts"
 import { type ConfigReport, hidesDirectory, resolve } from "./AppConfig/Resolution.ts"
@@ -31,8 +32,8 @@ export interface Settings {
   readonly recoveryKey: Redacted.Redacted | undefined
   /** Who gets the keys of what the bot says in encrypted rooms: every device of a member, or only those of people it has verified. */
   readonly shareKeys: "all" | "verified"
-  /** Whether the bot takes part in interactive verification, and says that the emoji match. */
-  readonly autoVerify: boolean
+  /** Whether the bot takes part in interactive verification, and says that the emoji match: see `answerVerification`. */
+  readonly autoVerify: AutoVerify
   readonly allowedUsers: ReadonlyArray<UserId>
   /** Server names; `*` allows every server. When neither users nor servers are given: the bot's own server. */
   readonly allowedServers: ReadonlyArray<ServerName | "*">
@@ -102,7 +103,7 @@ const testSettings: Settings = {
   cryptoKey: undefined,
   recoveryKey: undefined,
   shareKeys: "all",
-  autoVerify: false,
+  autoVerify: "people",
   allowedUsers: [],
   allowedServers: [],
   admins: [],

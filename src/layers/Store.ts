@@ -229,6 +229,8 @@ export class Store extends Context.Service<Store, {
   readonly provisioning: {
     /** Keeps a request, and tells how far it is. One that is known stays as it is. */
     begin(origin: Origin): Stored<RoomRequest>
+    /** Whether it is being carried out: it was kept, and is not done. */
+    isOpen(origin: Origin): Stored<boolean>
     /** The room is there. What stands in it as its origin counts from now on. */
     made(origin: Origin, room: RoomId): Stored<void>
     done(origin: Origin): Stored<void>

@@ -5,6 +5,7 @@ import { codeSpan } from "../domain/CodeSpan.ts"
 import { type Command, helpText } from "../domain/Command.ts"
 import { decryptionLine } from "../domain/Encryption.ts"
 import { type IncomingMessage, notice } from "../domain/Message.ts"
+import { plural } from "../domain/Plural.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
 import { Health } from "../layers/Health.ts"
@@ -73,7 +74,9 @@ export const status = Effect.gen(function*() {
   const lines = [
     `- account ${session.userId}, device ${session.deviceId}`,
     `- ${chats.length === 1 ? "1 chat" : `${chats.length} chats`}, ${withoutRoom} of them without a room`,
-    `- ${inbox.pending} messages in hand, ${inbox.answered} answered, ${inbox.ignored} ignored, ${inbox.failed} failed`,
+    `- ${
+      plural(inbox.pending, "message")
+    } in hand, ${inbox.answered} answered, ${inbox.ignored} ignored, ${inbox.failed} failed`,
     `- ${outbox.pending} replies to send, ${outbox.sent} sent, ${outbox.dead} that could not be delivered`,
     `- ${decryptionLine(yield* (yield* Health).decryptions)}`,
     ...(report === undefined ? [] : [
@@ -106,7 +109,9 @@ const register = Effect.fnUntraced(function*(message: IncomingMessage, title: st
         ? `This room shows ${codeSpan(chat.title)}, which its owner has archived. Only the owner can open it again.`
         : known.archived
         ? `${codeSpan(chat.title)} is open again.${problem}`
-        : `This room already shows the chat ${codeSpan(chat.title)}.${problem}`
+        : chat.title === known.title
+        ? `This room already shows the chat ${codeSpan(chat.title)}.${problem}`
+        : `The chat of this room is now called ${codeSpan(chat.title)}.${problem}`
     )]
   }
   const room = yield* (yield* MatrixRooms).view(message.roomId)

@@ -50,7 +50,10 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
     const counted = begun.get(room)
     // It may have been edited or taken back since.
     const row = yield* counted === undefined ? store.inbox.begin(room) : store.inbox.pending(counted)
-    if (row === undefined) return begun.delete(room) ? "more" as const : "idle" as const
+    if (row === undefined) {
+      begun.delete(room)
+      return counted === undefined ? "idle" as const : "more" as const
+    }
     begun.set(room, row.key)
     const opened = yield* openRow(row)
     if (opened._tag === "Later") return { waitMillis: opened.waitMillis }

@@ -45,10 +45,14 @@ export const reconcileSuspect = Effect.fn("reconcileSuspect")(function*(room: Ro
 
 const isRefusal = ({ reason }: MatrixFailure): boolean => reason._tag === "Forbidden" || reason._tag === "NotFound"
 
-/** The same for a room whose change came with the last sync answer. Makes no request. */
+/**
+ * The same for a room whose change came with the last sync answer. Makes no request. A room that the bot is making just now has no chat yet, and
+ * is no find: who makes it sees to that, or the next start.
+ */
 export const reconcileChange = Effect.fn("reconcileChange")(function*(room: RoomId) {
   const view = yield* (yield* MatrixRooms).view(room)
-  return view === undefined ? undefined : yield* reconcileNeighbourhood(room, view)
+  const isInTheMaking = view?.origin !== undefined && (yield* (yield* Store).provisioning.isOpen(view.origin))
+  return view === undefined || isInTheMaking ? undefined : yield* reconcileNeighbourhood(room, view)
 })
 
 /**

@@ -36,6 +36,15 @@ export class NothingToVerify extends Schema.TaggedError<NothingToVerify>()("Noth
   }
 }
 
+/** A bot uses the keys. Exit code 75. */
+export class KeysInUse extends Schema.TaggedError<KeysInUse>()("KeysInUse", { holder: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = exitCode.leaseHeld
+  override get message() {
+    return `A bot is running on these keys (${this.holder}), and they belong to one process at a time. Stop it first. It sets up by itself ` +
+      `what it can: see "device_verified" in its log.`
+  }
+}
+
 /** The options do not go together, or not with the configuration. Nothing was done. Exit code 64. */
 export class CannotVerifySo extends Schema.TaggedError<CannotVerifySo>()("CannotVerifySo", {
   detail: Schema.String,
@@ -94,12 +103,7 @@ export const verify = Effect.fn("Verify")(function*(report: ConfigReport, option
   // To open keys that are lost would make new ones.
   if ((yield* keysIn(settings.dataDir)) === undefined) return yield* keysAreGone(settings.dataDir, session.deviceId)
   const holder = yield* Store.holder.pipe(Effect.provide(config))
-  if (holder !== undefined) {
-    return yield* new NothingToVerify({
-      detail: `A bot is running on these keys (${holder.holder}), and they belong to one process at a time.`,
-      advice: `Stop it first. It sets up by itself what it can: see "device_verified" in its log.`
-    })
-  }
+  if (holder !== undefined) return yield* new KeysInUse({ holder: holder.holder })
   const work = person === undefined
     ? show(options, settings.recoveryKey !== undefined)
     : compareWith(person, options.yes)

@@ -30,10 +30,19 @@ describe("decryptions", () => {
 })
 
 describe("verification", () => {
-  const question = { own: false, signed: false, allowed: true, autoVerify: true }
+  const question = { own: false, signed: false, allowed: true, autoVerify: true, verifiedOnly: false }
 
-  it("is answered by leave of the operator only, and only for those who may talk to the bot", () => {
+  it("is answered for people who may talk to the bot, while nothing hangs on it", () => {
+    const unasked = { ...question, autoVerify: "people" } as const
+    assert.strictEqual(answerVerification(unasked)._tag, "Accept")
+    assert.strictEqual(answerVerification({ ...unasked, allowed: false })._tag, "Decline")
+    assert.strictEqual(answerVerification({ ...unasked, verifiedOnly: true })._tag, "Decline")
+    assert.strictEqual(answerVerification({ ...unasked, own: true, signed: true })._tag, "Decline")
+  })
+
+  it("is answered as the operator says, and only for those who may talk to the bot", () => {
     assert.strictEqual(answerVerification(question)._tag, "Accept")
+    assert.strictEqual(answerVerification({ ...question, verifiedOnly: true })._tag, "Accept")
     assert.strictEqual(answerVerification({ ...question, autoVerify: false })._tag, "Decline")
     assert.strictEqual(answerVerification({ ...question, allowed: false })._tag, "Decline")
   })

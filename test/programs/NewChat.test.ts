@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import { markerType } from "../../src/domain/Marker.ts"
 import { originType } from "../../src/domain/Origin.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { FaultEffect, rateLimited } from "../../src/layers/Homeserver/Faults.ts"
+import { Store } from "../../src/layers/Store.ts"
 import { inTime, joinedRooms, stateIn } from "./Provisioned.ts"
 import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
 
@@ -48,6 +49,17 @@ describe("!new", () => {
       })
       assert.deepInclude(yield* account.roomAccountData(room, markerType), { chat_id: chat?.id })
       assert.deepInclude(state("m.room.create")?.[originType], { chat_id: chat?.id, owner: alice.userId })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("is not taken for a chat that was found again, although a sync tells of its room before it is one", () =>
+    Effect.gen(function*() {
+      const { alice, bot, database, room, server } = yield* aliceAndABot
+      yield* server.inject({ path: "/createRoom", user: botId, skip: 1, effect: FaultEffect.LostAnswer() })
+      const question = yield* alice.say(room, "!new Plans")
+      yield* inTime(answerTo(alice, room, question))
+      assert.lengthOf(yield* bot.chats, 2)
+      const reports = yield* Context.get(database, Store).reports.latest(10)
+      assert.deepStrictEqual(reports.filter(({ restored }) => restored > 0), [])
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("lists all chats of a person in one Space, and those of others in theirs", () =>

@@ -23,7 +23,7 @@ layer(worldOverHttp, { excludeTestServices: true })("homing verify", (it) => {
         const bot = yield* startRealBot(cwd)
         yield* bot.printed("device_verified")
         const refused = yield* homing(["verify"], { cwd })
-        assert.strictEqual(refused.code, 77)
+        assert.strictEqual(refused.code, 75)
         assert.include(refused.stderr, "one process at a time")
         yield* stopRealBot(bot)
 

@@ -168,6 +168,11 @@ export const flag = (text: string): Decoded<boolean> =>
     ? Result.succeed(text === "true")
     : Result.fail(`${quote(text)} is neither true nor false`)
 
+export const autoVerify = (text: string): Decoded<Settings["autoVerify"]> =>
+  text === "people"
+    ? Result.succeed(text)
+    : Result.mapError(flag(text), () => `${quote(text)} is neither people nor true nor false`)
+
 export const count =
   (bounds: { readonly minimum: number; readonly maximum: number }) => (text: string): Decoded<number> => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN

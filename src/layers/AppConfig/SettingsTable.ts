@@ -70,10 +70,10 @@ export const settingsTable: { readonly [K in SettingKey]: Setting<Settings[K]> }
     { default: "all" }
   ),
   autoVerify: setting(
-    "Whether the bot accepts a verification by emoji and confirms unseen: true or false",
+    "Whom the bot lets verify it by emoji, confirming unseen: people, true (its own sessions, too) or false",
     "choice",
-    Decode.flag,
-    { default: "false" }
+    Decode.autoVerify,
+    { default: "people" }
   ),
   allowedUsers: setting("User ids that may talk to the bot", "ids", Decode.userIds, { list: true }),
   allowedServers: setting(

@@ -15,7 +15,7 @@ import { UserId } from "../../domain/Ids.ts"
 import { isAllowed } from "../../domain/Policy.ts"
 import type { Settings } from "../AppConfig.ts"
 
-type Rules = Pick<Settings, "admins" | "allowedServers" | "allowedUsers" | "autoVerify">
+type Rules = Pick<Settings, "admins" | "allowedServers" | "allowedUsers" | "autoVerify" | "shareKeys">
 
 /** Answers those who ask to compare emoji, to-device or in a room, for as long as it runs. */
 export const answerVerifications = Effect.fnUntraced(function*(client: MatrixClient, self: UserId, rules: Rules) {
@@ -37,7 +37,8 @@ const answer = Effect.fn("SdkVerification.answer")(
       own: otherUserId === self,
       signed: status?.signedByOwner === true,
       allowed: isAllowed(UserId.make(otherUserId), { ...rules, self }),
-      autoVerify: rules.autoVerify
+      autoVerify: rules.autoVerify,
+      verifiedOnly: rules.shareKeys === "verified"
     })
     if (decision._tag === "Decline") {
       yield* Effect.logInfo("verification_declined").pipe(Effect.annotateLogs("reason", decision.because))

@@ -24,6 +24,13 @@ export const makeProvisioning = (db: Database): Store["Service"]["provisioning"]
       return { origin: row.origin, roomId: row.room_id ?? undefined, done: row.done }
     }),
 
+  isOpen: (origin) =>
+    db.once(
+      "Store.provisioning.isOpen",
+      (statements) =>
+        statements.get("SELECT 1 FROM provisioning WHERE key = ? AND done = 0", requestKey(origin)) !== undefined
+    ),
+
   made: (origin, room) =>
     db.once("Store.provisioning.made", (statements) => {
       statements.run(

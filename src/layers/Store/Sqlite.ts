@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import type * as Semaphore from "effect/Semaphore"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
-import type { StoreUnavailable } from "../../domain/Errors.ts"
+import { StoreUnavailable } from "../../domain/Errors.ts"
 import { storeFailure, unavailable } from "./Failures.ts"
 
 /** Statements that run now, on the one connection. Each text is prepared once. */
@@ -40,7 +40,10 @@ export const openSqlite = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Sqlite, StoreUnavailable, Scope.Scope> {
   const unpatched = (cause: unknown) =>
     unavailable(filename, "unpatched_driver", `Its driver is not the one that Homing was tested with (${cause})`)
-  const driver = yield* Effect.tryPromise({ try: load, catch: unpatched })
+  const driver = yield* Effect.tryPromise({
+    try: load,
+    catch: (cause) => isOldNode(cause) ? oldNode(filename) : unpatched(cause)
+  })
   const client = yield* driver.make({ filename }).pipe(
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
     // Opening fails as a defect in this driver.
@@ -49,6 +52,17 @@ export const openSqlite = Effect.fnUntraced(function*(
   if (!isPatched(client)) return yield* unpatched(`driver ${client.driver}`)
   return { sql: client, statements: statementsOn(client.database), turn: client.semaphore, handle: client.database }
 })
+
+const isOldNode = (cause: unknown): boolean =>
+  typeof cause === "object" && cause !== null && "code" in cause && cause.code === "ERR_UNKNOWN_BUILTIN_MODULE"
+
+const oldNode = (path: string): StoreUnavailable =>
+  new StoreUnavailable({
+    path,
+    problem: "failed",
+    detail:
+      `This is Node ${process.versions.node}, which has no SQLite. Run it with Node 22.18 or newer; node_modules/node/bin of Homing has one.`
+  })
 
 /** What the type promises holds only with the patch. */
 const isPatched = (client: Partial<SqliteDriver.SqliteClient>): boolean =>

@@ -48,7 +48,10 @@ const checkSession = Effect.fn("Doctor.checkSession")(function*(
     return [
       settings.password === undefined
         ? fail(name, "There is neither a session nor a token nor a password.", giveCredentials, "credentialsRefused")
-        : ok(name, `The next start signs in with the password of ${settings.userId}.`)
+        : ok(
+          name,
+          `The next start signs in with the password of ${settings.userId}. It was not tried: that would make a session.`
+        )
     ]
   }
   const transport = yield* Transport
