@@ -43,7 +43,7 @@ describe("the name of a chat", () => {
       assert.deepStrictEqual([yield* titles, yield* names], [["Earl Grey"], ["Tea", "Earl Grey"]])
       assert.deepInclude(yield* marker, { title: "Earl Grey", room_name: "Earl Grey", revision: 2 })
       assert.include((yield* bot.chats)[0], { revision: 2, markerRevision: 2 })
-      assert.strictEqual(yield* ask("!register Lapsang"), "This room already shows the chat `Lapsang`.")
+      assert.strictEqual(yield* ask("!register Lapsang"), "The chat of this room is now called `Lapsang`.")
       yield* quiet
       assert.deepStrictEqual([yield* titles, yield* names], [["Lapsang"], ["Tea", "Earl Grey", "Lapsang"]])
     }).pipe(Effect.provide(homeserver)))
