@@ -84,6 +84,8 @@ export class Store extends Context.Service<Store, {
 
   /** Which of these rooms were ever encrypted, as far as the bot was told. */
   encryptedRooms(among: ReadonlyArray<RoomId>): Stored<ReadonlySet<RoomId>>
+  /** The room is encrypted, for good, although no answer to a sync may have told so yet. */
+  noteEncrypted(room: RoomId): Stored<void>
 
   readonly chats: {
     readonly all: Stored<ReadonlyArray<Chat>>

@@ -38,6 +38,7 @@ const provision = Effect.fn("provisionChat")(function*(asked: ChatOrigin) {
   const made = yield* madeRoom(asked, space.roomId)
   const { roomId } = made
   const origin = ofChat(made.origin, asked)
+  yield* learnEncryption(roomId)
   // From here on what people write in the room finds its chat.
   yield* showChat(origin, roomId)
   yield* invite(space.roomId, asked.owner)
@@ -129,6 +130,15 @@ const keptRoom = Effect.fnUntraced(function*(origin: Origin, kept: RoomId | unde
   const room = kept === undefined ? undefined : yield* (yield* MatrixRooms).view(kept)
   const made: MadeRoom | undefined = room?.membership === "join" ? { origin, roomId: room.roomId } : undefined
   return made
+})
+
+/**
+ * Before a word is said there: a sync may have told of the room while the homeserver was making it, and of its encryption not yet. What is not
+ * known to be encrypted would be greeted in clear.
+ */
+const learnEncryption = Effect.fnUntraced(function*(room: RoomId) {
+  const { encrypted } = yield* patiently((yield* MatrixRooms).read(room))
+  if (encrypted) yield* (yield* Store).noteEncrypted(room)
 })
 
 const showChat = Effect.fnUntraced(function*(origin: ChatOrigin, room: RoomId) {

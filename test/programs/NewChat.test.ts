@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { markerType } from "../../src/domain/Marker.ts"
 import { originType } from "../../src/domain/Origin.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
@@ -19,6 +20,25 @@ const aliceAndABot = Effect.gen(function*() {
     alice.say(room, body).pipe(Effect.flatMap((question) => answerTo(alice, room, question)), Effect.map(bodyOf))
   return { server, alice, account: yield* server.as("bot"), database, bot, room, ask }
 })
+
+/** A server whose syncs tell of a room while it is being made, and so not of its encryption. */
+const withSlowEncryption = Effect.map(Homeserver, (server) =>
+  Homeserver.of({
+    ...server,
+    handle: (request) =>
+      Effect.map(
+        server.handle(request),
+        (answer) => request.path.endsWith("/sync") ? { ...answer, body: withoutEncryption(answer.body) } : answer
+      )
+  }))
+
+const withoutEncryption = (body: unknown): unknown =>
+  body === undefined
+    ? undefined
+    : JSON.parse(JSON.stringify(body, (_key, value: unknown) =>
+      Array.isArray(value)
+        ? value.filter((one: { readonly type?: unknown } | null) => one?.type !== "m.room.encryption")
+        : value))
 
 const linkIn = (text: string) => decodeURIComponent(/matrix\.to\/#\/([^?)]+)\?via=homing\.test/.exec(text)?.[1] ?? "")
 
@@ -102,6 +122,23 @@ describe("!new", () => {
         { encrypted: false, isSpace: true },
         { encrypted: true, isSpace: false }
       ])
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("says nothing in clear in an encrypted room although no sync has told of its encryption yet", () =>
+    Effect.gen(function*() {
+      const server = yield* Homeserver
+      const [alice, account] = [yield* server.as("alice"), yield* server.as("bot")]
+      const slow = yield* withSlowEncryption
+      yield* startBot({ database: yield* aDatabase, settings: { encryptNewRooms: true } }).pipe(
+        Effect.provideService(Homeserver, slow)
+      )
+      const tea = yield* aChat(alice, "Tea")
+      yield* alice.say(tea, "!new Plans")
+      yield* Effect.repeat(TestClock.adjust("1 second"), { times: 20 })
+      const made = (yield* joinedRooms(account)).filter(({ encrypted }) => encrypted)
+      assert.lengthOf(made, 1)
+      const said = (yield* account.messages(made[0]?.roomId ?? "")).filter(({ type }) => type === "m.room.message")
+      assert.deepStrictEqual(said, [])
     }).pipe(Effect.provide(homeserver)))
 
   it.effect("is not for somebody whom only the owner of a room lets in", () =>

@@ -11,6 +11,7 @@ import { RawEvent } from "../../domain/SyncBatch.ts"
 import type { InboxRow, Ingested, NewWords, Store } from "../Store.ts"
 import { takeBack } from "./Answers.ts"
 import { type Database, decoderOf } from "./Database.ts"
+import { noteEncrypted } from "./EncryptedRooms.ts"
 import { markSent } from "./Outbox.ts"
 import { wasAsked } from "./Prompts.ts"
 import type { Statements } from "./Sqlite.ts"
@@ -171,7 +172,7 @@ export const makeIngest = (db: Database): Store["Service"]["inbox"]["ingest"] =>
     const now = yield* Clock.currentTimeMillis
     return yield* db.atomic("Store.inbox.ingest", (statements) => {
       for (const room of batch.encrypted) {
-        statements.run("INSERT INTO encrypted_rooms (room_id) VALUES (?) ON CONFLICT DO NOTHING", room)
+        noteEncrypted(statements, room)
       }
       const suspicious: Array<{ readonly row: InboxRow; readonly reason: IgnoreReason }> = []
       for (const row of batch.rows) {

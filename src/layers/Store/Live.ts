@@ -6,7 +6,7 @@ import { makeDirectory } from "../MakeDirectory.ts"
 import type { Store } from "../Store.ts"
 import { makeChats } from "./Chats.ts"
 import { type Database, openDatabase } from "./Database.ts"
-import { makeEncryptedRooms } from "./EncryptedRooms.ts"
+import { makeEncryptedRooms, makeNoteEncrypted } from "./EncryptedRooms.ts"
 import { noDataDir, storeFailure, unavailable } from "./Failures.ts"
 import { makeForget } from "./Forget.ts"
 import { makeInbox } from "./Inbox.ts"
@@ -25,6 +25,7 @@ export const makeStore = (db: Database): Store["Service"] => ({
   session: makeSession(db),
   cursor: makeCursor(db),
   encryptedRooms: makeEncryptedRooms(db),
+  noteEncrypted: makeNoteEncrypted(db),
   chats: makeChats(db),
   reports: makeReports(db),
   inbox: makeInbox(db),
