@@ -25,9 +25,19 @@ const start = (
           stdio: ["ignore", "ignore", "inherit"]
         })
       ),
-      (child) => Effect.sync(() => child.kill("SIGKILL"))
+      (child) =>
+        Effect.sync(() => {
+          child.removeAllListeners("exit")
+          child.kill("SIGKILL")
+        })
     )
+    const failed = (code: number | null, signal: string | null) => {
+      process.stderr.write(`${file} ended by itself, with ${signal ?? `code ${code}`}: there is nothing to measure.\n`)
+      process.exit(1)
+    }
+    child.once("exit", failed)
     const stop = Effect.callback<void>((resume) => {
+      child.off("exit", failed)
       if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
       child.once("exit", () => resume(Effect.void))
       child.kill("SIGTERM")

@@ -1,16 +1,13 @@
 import { Effect } from "effect"
-import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend.js"
-import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api/index.js"
 import { MatrixClient, MemoryStore } from "matrix-js-sdk/lib/matrix.js"
 import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { join } from "node:path"
+import { isBackend } from "../src/layers/MatrixClient/CryptoBackend.ts"
 import { keyFromFile } from "../src/layers/MatrixClient/CryptoKey.ts"
 import * as IndexedDb from "../src/layers/MatrixClient/IndexedDb.ts"
 import type { Account } from "./Process.ts"
 
 const unpadded = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64").replace(/=+$/, "")
-
-const isBackend = (crypto: CryptoApi): crypto is CryptoBackend => "importBackedUpRoomKeys" in crypto
 
 /** An exported Megolm session that nobody has: its version, an index of 0, a ratchet, and a signing key that is real. */
 const roomKey = (number: number) => {

@@ -3,7 +3,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
-import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend.js"
 import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api/index.js"
 import type { MatrixClient } from "matrix-js-sdk/lib/matrix.js"
 import { join } from "node:path"
@@ -23,9 +22,6 @@ import { failureOf } from "./SdkRequests.ts"
 
 /** The SDK looks for `indexedDB` in the global scope while it opens its store: two clients must not do that at once. */
 const opening = Semaphore.makeUnsafe(1)
-
-/** The SDK encrypts and decrypts by itself only what it sends and keeps by itself; the outbox and the inbox have what they store. */
-export const isBackend = (crypto: CryptoApi): crypto is CryptoBackend => "encryptEvent" in crypto
 
 /** Readies the crypto of the SDK's clients, over `crypto.db` beside the database of the store. */
 export class SdkCrypto extends Context.Service<SdkCrypto, {

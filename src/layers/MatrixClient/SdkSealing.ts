@@ -4,10 +4,10 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { type MatrixClient, MatrixEvent } from "matrix-js-sdk/lib/matrix.js"
 import type { RoomId } from "../../domain/Ids.ts"
+import { isBackend } from "./CryptoBackend.ts"
 import { field } from "./Json.ts"
 import { failure, MatrixRequests } from "./Requests.ts"
 import { isStopped, SdkClient } from "./SdkClient.ts"
-import { isBackend } from "./SdkCrypto.ts"
 import { makeProver, Sealing } from "./Sealing.ts"
 
 const notYet = (detail: string) => failure("encrypt", { _tag: "Unreachable", detail }, detail)
