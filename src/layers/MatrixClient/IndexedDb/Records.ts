@@ -28,7 +28,7 @@ export interface Listing {
 export const unlimited = -1
 
 export const recordsOf = (file: SqliteFile, store: StoreShape): Listing => {
-  const list = (span: Span, limit: number): ReadonlyArray<Listed> =>
+  const read = (span: Span, limit: number): ReadonlyArray<Listed> =>
     file.all(
       "SELECT key, value FROM records WHERE store = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
       store.id,
@@ -40,7 +40,7 @@ export const recordsOf = (file: SqliteFile, store: StoreShape): Listing => {
       return { key, primaryKey: key, value: blob(row["value"]) }
     })
   return {
-    list,
+    list: (span, limit) => file.recall.answer(store.id, questionOf("", span, limit), () => read(span, limit)),
     keys: (span, limit) =>
       file.all(
         "SELECT key FROM records WHERE store = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
@@ -58,7 +58,7 @@ export const recordsOf = (file: SqliteFile, store: StoreShape): Listing => {
           span.to
         )?.["n"]
       ),
-    next: (span, last) => list(last === undefined ? span : { ...span, from: successor(last.key) }, 1)[0]
+    next: (span, last) => read(last === undefined ? span : { ...span, from: successor(last.key) }, 1)[0]
   }
 }
 
@@ -77,7 +77,12 @@ export const entriesOf = (file: SqliteFile, store: StoreShape, index: IndexShape
       limit
     ).map((row) => ({ key: blob(row["key"]), primaryKey: blob(row["primary_key"]), value: blob(row["value"]) }))
   return {
-    list: (span, limit) => from(span.from, least, span.to, limit),
+    list: (span, limit) =>
+      file.recall.answer(
+        store.id,
+        questionOf(index.id, span, limit),
+        () => from(span.from, least, span.to, limit)
+      ),
     keys: (span, limit) =>
       file.all(
         "SELECT primary_key FROM entries WHERE index_id = ? AND key >= ? AND key < ? ORDER BY key, primary_key LIMIT ?",
@@ -102,6 +107,12 @@ export const entriesOf = (file: SqliteFile, store: StoreShape, index: IndexShape
   }
 }
 
+/** A question to a store, or to an index of it, by which its answer is known again. */
+const questionOf = (index: number | "", { from, to }: Span, limit: number): string =>
+  `${index} ${limit} ${base64(from)} ${base64(to)}`
+
+const base64 = (key: KeyBytes): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("base64")
+
 /** Below every key. */
 const least = Uint8Array.of(0x00)
 
@@ -117,6 +128,7 @@ export const putRecord = (file: SqliteFile, store: StoreShape, record: NewRecord
   for (const { index, key } of record.entries) {
     if (index.unique) assertFree(file, index, key, record.key)
   }
+  file.recall.forget(store.id)
   file.run(
     "INSERT INTO records (store, key, value) VALUES (?, ?, ?) ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
     store.id,
@@ -138,6 +150,7 @@ export const addRecord = (file: SqliteFile, store: StoreShape, record: NewRecord
 }
 
 export const deleteRecords = (file: SqliteFile, store: StoreShape, span: Span): void => {
+  file.recall.forget(store.id)
   for (const { id } of store.indexes.values()) {
     file.run("DELETE FROM entries WHERE index_id = ? AND primary_key >= ? AND primary_key < ?", id, span.from, span.to)
   }

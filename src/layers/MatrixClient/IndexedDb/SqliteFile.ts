@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite"
 import { ownFile, smallestDatabase } from "../../Store/Database.ts"
 import { damaged } from "./Problem.ts"
+import { Recall } from "./Recall.ts"
 
 type Row = Readonly<Record<string, SQLOutputValue>>
 
@@ -32,6 +33,8 @@ export class NewerSchema extends Error {}
 export class SqliteFile {
   readonly #handle: DatabaseSync
   readonly #prepared = new Map<string, StatementSync>()
+  /** What was read from it. */
+  readonly recall = new Recall()
 
   /** Opens the file, or makes it, for its owner only. Reads its tables of contents and no record. */
   constructor(path: string) {
@@ -64,6 +67,7 @@ export class SqliteFile {
   }
 
   rollback(): void {
+    this.recall.forgetAll()
     // SQLite has done it by itself when the disk was full.
     if (this.#handle.isTransaction) this.#handle.exec("ROLLBACK")
   }

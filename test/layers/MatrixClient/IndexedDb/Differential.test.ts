@@ -91,9 +91,12 @@ const makeStores = (implementation: Implementation) =>
 const runAll = async (implementation: Implementation, transactions: ReadonlyArray<Transaction>) => {
   const { database } = await makeStores(implementation)
   if (database === undefined) throw new Error("The database does not open.")
-  const log: Array<unknown> = []
-  for (const transaction of transactions) log.push(await carryOut(database, implementation.ranges, transaction))
-  log.push(await contents(database))
+  const log: Array<unknown> = [await contents(database)]
+  for (const transaction of transactions) {
+    log.push(await carryOut(database, implementation.ranges, transaction))
+    // Each time: what was read before must not be what is read after.
+    log.push(await contents(database))
+  }
   database.close()
   return log
 }
