@@ -1,4 +1,5 @@
 import { Deferred, Effect, Schedule } from "effect"
+import { type CryptoCallbacks, decodeRecoveryKey } from "matrix-js-sdk/lib/crypto-api/index.js"
 import type { MatrixEvent } from "matrix-js-sdk/lib/matrix.js"
 import { Door } from "../../src/layers/Homeserver/Door.ts"
 
@@ -11,20 +12,31 @@ const silent = {
   getChild: () => silent
 }
 
+/** Opens every secret storage that there is with this key. */
+const opensWith = (recoveryKey: string): CryptoCallbacks => ({
+  getSecretStorageKey: ({ keys }) =>
+    Promise.resolve([Object.keys(keys)[0] ?? "", decodeRecoveryKey(recoveryKey.trim())])
+})
+
 const megolm = { algorithm: "m.megolm.v1.aes-sha2" } as const
 
 /** A person with a client that encrypts, on the homeserver behind the door. */
-export const sdkPerson = Effect.fn("sdkPerson")(function*(user: string, password: string) {
+export const sdkPerson = Effect.fn("sdkPerson")(function*(user: string, password: string, recoveryKey?: string) {
   const { url } = yield* Door
-  return yield* sdkPersonAt({ url, user, password })
+  return yield* sdkPersonAt({ url, user, password, ...(recoveryKey === undefined ? {} : { recoveryKey }) })
 })
 
 /**
  * A person with a client that encrypts: the SDK, as Element has it, on a new device of its own. Its keys live as long as the
- * scope.
+ * scope. With the recovery key of the account it takes over the identity, which signs the device.
  */
 export const sdkPersonAt = Effect.fn("sdkPersonAt")(function*(
-  { password, url, user }: { readonly url: string; readonly user: string; readonly password: string }
+  { password, recoveryKey, url, user }: {
+    readonly url: string
+    readonly user: string
+    readonly password: string
+    readonly recoveryKey?: string
+  }
 ) {
   const sdk = yield* Effect.promise(() => import("matrix-js-sdk/lib/matrix.js"))
   const anonymous = new sdk.MatrixClient({ baseUrl: url, logger: silent })
@@ -37,6 +49,7 @@ export const sdkPersonAt = Effect.fn("sdkPersonAt")(function*(
     userId: session.user_id,
     deviceId: session.device_id,
     store: new sdk.MemoryStore(),
+    ...(recoveryKey === undefined ? {} : { cryptoCallbacks: opensWith(recoveryKey) }),
     logger: silent,
     disableVoip: true
   })
@@ -57,6 +70,8 @@ export const sdkPersonAt = Effect.fn("sdkPersonAt")(function*(
       schedule: Schedule.spaced("100 millis")
     })
   )
+
+  if (recoveryKey !== undefined) yield* Effect.promise(async () => client.getCrypto()?.bootstrapCrossSigning({}))
 
   /** Answers when `isIt` holds; looks at every event that comes, and at every one that is decrypted. */
   const until = <A>(isIt: () => A | undefined): Effect.Effect<A> =>

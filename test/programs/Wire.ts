@@ -12,6 +12,8 @@ import { aDatabase, startBot } from "./World.ts"
 export class Wire extends Context.Service<Wire, {
   /** From now on, what these users' clients send to devices is taken, and does not arrive. */
   holdKeysOf(...users: ReadonlyArray<string>): Effect.Effect<void>
+  /** From now on, what this user's clients send to this device never arrives. */
+  loseKeys(from: string, device: string): Effect.Effect<void>
   /** What was held back arrives, and nothing is held back any more. */
   readonly releaseKeys: Effect.Effect<void>
   /** Whether the homeserver conceals from this user that rooms are encrypted. */
@@ -37,11 +39,24 @@ const withoutEncryption = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, withoutEncryption(part)]))
 }
 
+const ToDevice = Schema.Struct({ messages: Schema.Record(Schema.String, Schema.Record(Schema.String, Schema.Unknown)) })
+
+/** What is sent to devices, without what is for this one. */
+const without = (device: string, { messages }: typeof ToDevice.Type): typeof ToDevice.Type => ({
+  messages: Object.fromEntries(
+    Object.entries(messages).map(([user, devices]) => [
+      user,
+      Object.fromEntries(Object.entries(devices).filter(([name]) => name !== device))
+    ])
+  )
+})
+
 const make = Effect.gen(function*() {
   const real = yield* Homeserver
   const users = new Map<string, string>()
   const holding = new Set<string>()
   const held: Array<HomeserverRequest> = []
+  const deafTo = new Map<string, string>()
   const hidden = new Set<string>()
   const syncs = new Map<string, number>()
 
@@ -71,6 +86,11 @@ const make = Effect.gen(function*() {
     if (hidden.has(user) && request.path.includes("/state/m.room.encryption")) {
       return { status: 404, body: { errcode: "M_NOT_FOUND", error: "Event not found." } }
     }
+    const deaf = deafTo.get(user)
+    if (deaf !== undefined && request.path.includes("/sendToDevice/")) {
+      const body = yield* Effect.orDie(Schema.decodeUnknownEffect(ToDevice)(request.body))
+      return yield* real.handle({ ...request, body: without(deaf, body) })
+    }
     const answer = yield* real.handle(request)
     if (request.path.endsWith("/sync")) syncs.set(user, (syncs.get(user) ?? 0) + 1)
     return hidden.has(user) ? { ...answer, body: withoutEncryption(answer.body) } : answer
@@ -80,6 +100,7 @@ const make = Effect.gen(function*() {
     Wire,
     Wire.of({
       holdKeysOf: (...names) => Effect.sync(() => names.forEach((name) => holding.add(name))),
+      loseKeys: (from, device) => Effect.sync(() => void deafTo.set(from, device)),
       releaseKeys: Effect.suspend(() => {
         holding.clear()
         return Effect.forEach(held.splice(0), real.handle, { discard: true })

@@ -70,6 +70,9 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
           const { ed25519 } = yield* Effect.promise(() => crypto.getOwnDeviceKeys())
           yield* kept.keep(client.getDeviceId(), { fingerprint: ed25519, key: markOf(storageKey) })
           crypto.globalBlacklistUnverifiedDevices = shareKeys === "verified"
+          const machine = machineOf(crypto)
+          // The account's other sessions, where it has any, are asked for the keys that are missing here. The SDK has it switched off.
+          if (machine !== undefined) machine.roomKeyRequestsEnabled = true
         }, (effect) => opening.withPermit(Effect.scoped(Effect.andThen(IndexedDb.install(factory), effect)))),
 
         isTheDevice: Effect.fn("SdkCrypto.isTheDevice")(function*(client) {
@@ -107,10 +110,16 @@ const publishedKey = (client: MatrixClient): Effect.Effect<string | undefined, N
   }))
 }
 
-/** Whether the keys of the device went to a server before: else they are among what the SDK has to send. It shows that to nobody. */
-const haveBeenAnnounced = async (crypto: CryptoApi): Promise<boolean> => {
+/** What is below the SDK's crypto. It shows that to nobody. */
+const machineOf = (crypto: CryptoApi): OlmMachine | undefined => {
   const machine: unknown = Reflect.get(crypto, "olmMachine")
-  if (!(machine instanceof OlmMachine)) return false
+  return machine instanceof OlmMachine ? machine : undefined
+}
+
+/** Whether the keys of the device went to a server before: else they are among what the SDK has to send. */
+const haveBeenAnnounced = async (crypto: CryptoApi): Promise<boolean> => {
+  const machine = machineOf(crypto)
+  if (machine === undefined) return false
   const waiting = await machine.outgoingRequests()
   return !waiting.some((request) =>
     request instanceof KeysUploadRequest && field(JSON.parse(request.body), "device_keys") !== undefined
