@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { rmSync } from "node:fs"
-import { homing, startReadyBot } from "./Bot.ts"
+import { botOf, homing, startReadyBot } from "./Bot.ts"
 import { bodyOf, makePerson } from "./Person.ts"
 import { listedBy, markerOf, newChat, openChat, scenario, stateOf } from "./Scenario.ts"
 
@@ -72,6 +72,23 @@ describe("a chat", () => {
       assert.notInclude(chats, "Kitchen")
     }))
 
+  it.live("is answered by the responder that its owner chose, also when the database is lost", () =>
+    Effect.gen(function*() {
+      const { account, alice, dataDir, environment } = yield* scenario()
+      const start = startReadyBot(environment, botOf("examples/games.ts"))
+      const bot = yield* start
+      const room = yield* openChat(alice, account.userId)
+      const other = yield* openChat(alice, account.userId)
+      assert.include(yield* alice.asks(room, "!set responder coin"), "`responder` is now `coin`")
+      assert.match(yield* alice.asks(room, "hello"), /heads|tails/)
+      assert.include(yield* alice.asks(other, "hello"), "roll")
+      yield* bot.stop
+      rmSync(dataDir, { recursive: true })
+      yield* start
+      assert.match(yield* alice.asks(room, "hello"), /heads|tails/)
+      assert.include(yield* alice.asks(other, "hello"), "roll")
+    }))
+
   it.live("is deleted when its owner says yes with a reaction, and nothing brings it back", () =>
     Effect.gen(function*() {
       const { account, alice, behindTheBot, dataDir, start } = yield* scenario()
@@ -87,6 +104,12 @@ describe("a chat", () => {
         ({ content, sender, type }) =>
           type === "m.reaction" && sender === account.userId && JSON.stringify(content).includes(question.id)
       )
+      const bob = yield* makePerson("bob")
+      yield* alice.invite(room, bob.userId)
+      yield* bob.join(room)
+      yield* bob.react(room, question.id, "🗑️")
+      assert.match(yield* bob.asks(room, "!delete confirm"), /nothing to confirm/)
+      assert.include(yield* alice.asks(lobby, "!chats all"), "Tea")
       yield* alice.react(room, question.id, "🗑️")
       yield* alice.waitFor("a goodbye", (event) => event.room === room && bodyOf(event).includes("Goodbye"))
       yield* alice.waitFor(

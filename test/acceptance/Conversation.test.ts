@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { startReadyBot } from "./Bot.ts"
 import { synapse } from "./Homeserver.ts"
 import { bodyOf, makePerson, repliesTo } from "./Person.ts"
@@ -21,6 +21,23 @@ describe("an invite", () => {
       assert.strictEqual(marker?.owner, alice.userId)
       assert.strictEqual(marker?.title, "Groceries")
       assert.strictEqual(marker?.archived, false)
+    }))
+
+  it.live("into a room for two is listed as a direct chat until the bot is sent away", () =>
+    Effect.gen(function*() {
+      const { account, alice, behindTheBot, start } = yield* scenario()
+      yield* start
+      const lobby = yield* openChat(alice, account.userId)
+      const room = yield* alice.createRoom({ direct: true, invite: [account.userId] })
+      yield* alice.hears(room, account.userId)
+      const bot = yield* behindTheBot
+      assert.deepStrictEqual(yield* bot.directRoomsWith(alice.userId), [room])
+      yield* alice.kick(room, account.userId)
+      assert.match(yield* alice.asks(lobby, "!chats"), /no room: kicked/)
+      yield* Effect.repeat(bot.directRoomsWith(alice.userId), {
+        until: (rooms) => rooms === undefined,
+        schedule: Schedule.spaced("100 millis")
+      })
     }))
 
   it.live("that came while the bot was down is taken at the next start", () =>

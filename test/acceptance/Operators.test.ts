@@ -90,4 +90,29 @@ describe("the operators", () => {
       assert.include(bodyOf(told), `detached \`${cellar}\`: the bot was kicked`)
       assert.include(bodyOf(told), "1 detached")
     }))
+
+  it.live(
+    "are told in their room what happens to chats, and see beside the bot what it would decide anew",
+    () =>
+      Effect.gen(function*() {
+        const bob = yield* makePerson("bob")
+        const { account, alice, environment } = yield* scenario()
+        const office = yield* alice.createRoom({ name: "Office", invite: [account.userId] })
+        yield* startReadyBot({ ...environment, HOMING_ADMINS: alice.userId, HOMING_ADMIN_ROOM: office })
+        yield* alice.hears(office, account.userId)
+        const kitchen = yield* openChat(bob, account.userId, "Kitchen")
+        const preview = yield* homing(environment, "reconcile", "--dry-run")
+        assert.strictEqual(preview.code, 0, preview.stderr)
+        assert.include(preview.printed, "2 rooms on the server and 2 chats here: 2 unchanged.")
+        yield* bob.kick(kitchen, account.userId)
+        // Once a minute.
+        const told = yield* alice.waitFor(
+          "news",
+          (event) => event.room === office && event.sender === account.userId && bodyOf(event).includes("detached"),
+          90_000
+        )
+        assert.include(bodyOf(told), `detached \`${kitchen}\`: the bot was kicked`)
+      }),
+    150_000
+  )
 })

@@ -142,12 +142,17 @@ export const personOf = Effect.fn("personOf")(function*(account: Account) {
       readonly invite?: ReadonlyArray<string>
       readonly creation?: Readonly<Record<string, unknown>>
       readonly version?: string
+      /** A room for two. */
+      readonly direct?: boolean
+      /** Open to everybody. */
+      readonly open?: boolean
     } = {}) =>
       Effect.map(
         request(RoomAnswer, "POST", "/_matrix/client/v3/createRoom", {
           token,
           body: {
-            preset: "private_chat",
+            preset: options.open === true ? "public_chat" : "private_chat",
+            is_direct: options.direct === true,
             name: options.name,
             invite: options.invite ?? [],
             creation_content: options.creation ?? {},
@@ -212,6 +217,13 @@ export const personOf = Effect.fn("personOf")(function*(account: Account) {
           event.room === room && event.sender === user && event.type === "m.room.message" &&
           repliesTo(event) === undefined,
         within
+      ),
+    /** The rooms that this account takes for direct chats with that user. */
+    directRoomsWith: (user: string) =>
+      Effect.map(
+        ask("GET", `/_matrix/client/v3/user/${account.userId}/account_data/m.direct`, { token }),
+        ({ body, status }) =>
+          status === 200 ? new Map<string, unknown>(Object.entries(body ?? {})).get(user) : undefined
       ),
     /** Room account data of this account; undefined when there is none. */
     accountData: (room: string, type: string) =>

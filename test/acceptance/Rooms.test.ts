@@ -126,6 +126,25 @@ describe("an upgraded room", () => {
     }))
 })
 
+describe("a room that says it was upgraded", () => {
+  it.live("keeps its chat, and the bot leaves the new room as soon as it has read that it says nothing of the old one", () =>
+    Effect.gen(function*() {
+      const { account, alice, start } = yield* scenario()
+      const bot = yield* start
+      const room = yield* openChat(alice, account.userId, "Tea")
+      const lobby = yield* openChat(alice, account.userId)
+      const trap = yield* alice.createRoom({ name: "Trap", open: true })
+      yield* alice.sendState(room, "m.room.tombstone", { body: "Over there", replacement_room: trap })
+      yield* bot.logs("upgrade_refused")
+      yield* alice.waitFor(
+        "the bot to leave",
+        (event) => event.room === trap && event.stateKey === account.userId && event.content["membership"] === "leave"
+      )
+      const chats = decodeURIComponent(yield* alice.asks(lobby, "!chats"))
+      assert.match(chats, new RegExp(`\`Tea\`.*${room.slice(1)}`))
+    }))
+})
+
 describe("an upgraded room of a Space", () => {
   const hearsOfIt = (alice: Person, old: string) =>
     alice.waitFor(
