@@ -20,6 +20,35 @@ const more = (than: number | undefined, value: number | undefined): number | und
 const start = "start to first answer"
 const room = "20000 room keys"
 
+const account = "5000 rooms, 10000 chats"
+
+/** A list of chats of a large account, for somebody who waits for it. */
+const list = (subject: string): Limit => ({
+  what: `${subject}, 10,000 chats`,
+  bound: "at most",
+  limit: 200,
+  unit: "ms",
+  measured: (figure) => figure(account, subject, "best ms")
+})
+
+/** The reconciliation of a large account. */
+const reconciliation = (subject: string): ReadonlyArray<Limit> => [
+  {
+    what: `${subject}, 5,000 rooms and 10,000 chats`,
+    bound: "at most",
+    limit: 1_000,
+    unit: "ms",
+    measured: (figure) => figure(account, subject, "best ms")
+  },
+  {
+    what: `${subject}, memory on top`,
+    bound: "at most",
+    limit: 150,
+    unit: "MB",
+    measured: (figure) => figure(account, subject, "MB on top")
+  }
+]
+
 /** Every limit that the project has set itself, on two quiet cores. */
 export const limits: ReadonlyArray<Limit> = [
   {
@@ -104,7 +133,12 @@ export const limits: ReadonlyArray<Limit> = [
     limit: 50,
     unit: "ms",
     measured: (figure) => figure("decide, 5000 rooms", "all restored from markers", "median ms")
-  }
+  },
+  list("homing chats"),
+  list("!chats all"),
+  list("!admin chats"),
+  ...reconciliation("reconcile, nothing changed"),
+  ...reconciliation("reconcile, all restored from markers")
 ]
 
 export interface Finding {

@@ -1,12 +1,12 @@
 /**
  * `node bench/Reconcile.ts`: what a large account costs the gate and the operator, on a file: 5,000 rooms, 10,000 chats, of which half have
- * a room, and 100,000 remembered messages. `on top` is the most memory that the process ever took more than before. Ends with 1 where the
- * best of the rounds misses a limit, and would on a machine that does nothing else, too: its CPU time is more.
+ * a room, and 100,000 remembered messages. `on top` is the most memory that the process ever took more than before. Prints a table for people
+ * and one line of JSON for programs.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Chat } from "../src/domain/Chat.ts"
@@ -103,8 +103,7 @@ const measured = Effect.fnUntraced(function*<E, R>(
   subject: string,
   rounds: number,
   prepare: Effect.Effect<unknown, E, R>,
-  work: Effect.Effect<unknown, E, R>,
-  limits: { readonly ms: number; readonly mb?: number }
+  work: Effect.Effect<unknown, E, R>
 ) {
   const times: Array<number> = []
   const costs: Array<number> = []
@@ -125,11 +124,9 @@ const measured = Effect.fnUntraced(function*<E, R>(
     subject,
     figures: {
       "best ms": Math.min(...times),
-      "limit ms": limits.ms,
       "worst ms": Math.max(...times),
       "CPU ms": median(costs),
-      "MB on top": peak() - before,
-      ...(limits.mb === undefined ? {} : { "limit MB": limits.mb })
+      "MB on top": peak() - before
     }
   } satisfies Row
 })
@@ -156,24 +153,15 @@ const program = Effect.gen(function*() {
   )
   const adminCommand = allChats(1).pipe(Effect.provideService(Store, filled))
 
-  const chatLimits = { ms: 200 }
-  const reconcileLimits = { ms: 1_000, mb: 150 }
   const rows = [
-    yield* measured("homing chats, from opening the file to the table", 5, Effect.void, listed, chatLimits),
-    yield* measured("!chats all, of somebody who owns them all", 5, Effect.void, chatsCommand, chatLimits),
-    yield* measured("!admin chats", 5, Effect.void, adminCommand, chatLimits),
-    yield* measured("reconcile, nothing changed", 5, Effect.void, reconciled, reconcileLimits),
-    yield* measured("reconcile, all restored from markers", 5, filled.forget("session"), reconciled, reconcileLimits)
+    yield* measured("homing chats", 5, Effect.void, listed),
+    yield* measured("!chats all", 5, Effect.void, chatsCommand),
+    yield* measured("!admin chats", 5, Effect.void, adminCommand),
+    yield* measured("reconcile, nothing changed", 5, Effect.void, reconciled),
+    yield* measured("reconcile, all restored from markers", 5, filled.forget("session"), reconciled)
   ]
   yield* Console.log(table(rows))
-  const missed = rows.filter(({ figures }) =>
-    Math.min(figures["best ms"], figures["CPU ms"]) > figures["limit ms"] ||
-    figures["MB on top"] > (figures["limit MB"] ?? Infinity)
-  )
-  if (missed.length > 0) {
-    yield* Console.error(`Missed: ${missed.map(({ subject }) => subject).join("; ")}`)
-    process.exitCode = 1
-  }
+  yield* Console.log(JSON.stringify({ node: process.version, cpus: availableParallelism(), rows }))
 }).pipe(Effect.scoped)
 
 NodeRuntime.runMain(program)

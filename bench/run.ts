@@ -43,6 +43,7 @@ const apart = (file: string) =>
 const parts: Readonly<Record<string, Effect.Effect<ReadonlyArray<Row>, never, FileSystem.FileSystem>>> = {
   help,
   decide: decideRooms,
+  accounts: apart("Reconcile.ts"),
   sandbox: Effect.orDie(sandbox),
   start: Effect.orDie(startUp),
   taking: takeIn,
