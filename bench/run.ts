@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- PART...]`: measures all parts, or those that are named, and prints a table for people, the limits that the project
- * has set itself beside what was measured, and one line of JSON for programs. Exit code 1 when a limit was missed. All of it takes about a
- * quarter of an hour, and wants the machine for itself.
+ * has set itself beside what was measured, and one line of JSON for programs. Exit code 1 when a limit was missed. All of it takes about ten
+ * minutes, and wants the machine for itself.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, type FileSystem, Schema } from "effect"

@@ -292,8 +292,9 @@ export const helpText = (prefix: string, topic?: string, choice = oneResponder):
     return [explainSetting(name, choice), ...howToSet(prefix)].join("\n")
   }
   const settings = settingNames(choice).map((name) => `${codeSpan(name)} (${settingsTable[name].about})`)
+  const known = [...commandNames, ...settingNames(choice)]
   return [
-    ...(topic === undefined ? [] : ["There is no such command.", ""]),
+    ...(name === undefined ? [] : [`There is no such command.${didYouMean(name, known)}`, ""]),
     "Just write to me, or type one of these:",
     "",
     ...commandNames.map((name) => {

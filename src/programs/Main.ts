@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { Health } from "../layers/Health.ts"
 import { makeGovernor } from "../layers/Lanes.ts"
 import { MatrixSession } from "../layers/MatrixClient.ts"
@@ -34,6 +35,11 @@ export const main = Effect.gen(function*() {
   const report = yield* reconcileAndTell()
   yield* logReport(report)
 
-  yield* Effect.addFinalizer(() => health.set({ phase: "stopping" }))
+  yield* Effect.addFinalizer((exit) =>
+    Effect.andThen(
+      health.set({ phase: "stopping" }),
+      Exit.hasInterrupts(exit) ? Effect.logInfo("stopping") : Effect.void
+    )
+  )
   return yield* answerPeople({ inbox, outbox, upgrades })
 }).pipe(Effect.scoped)

@@ -279,6 +279,11 @@ describe("helpText", () => {
     assert.include(help, "!archive")
     assert.notInclude(help, "click")
   })
+
+  it("suggests what may have been meant", () => {
+    assert.include(helpText("!", "!renam"), "There is no such command. Did you mean rename?")
+    assert.include(helpText("!", "backlg"), "Did you mean backlog?")
+  })
 })
 
 describe("cleanTitle", () => {

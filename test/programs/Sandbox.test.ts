@@ -225,7 +225,7 @@ describe("the sandbox", () => {
       // Of an archived chat the bot says so once in a while only.
       const { ending, talk } = yield* play("!archive\none\ntwo\n", { sandbox: { patience: "3 seconds" } })
       assert.match(talk.join("\n"), /· the bot warns: message_not_handled \(.*problem: Archived/)
-      assert.strictEqual(talk.at(-1), "  · no answer within 3s")
+      assert.strictEqual(talk.at(-1), "  · no answer within 3s in Sandbox, to \"two\"")
       assert.deepStrictEqual(ending, { code: 1, message: "homing: A line got no answer from the bot." })
     }), slow)
 

@@ -82,7 +82,8 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
     return answer
   }
 
-  const answered = Effect.fnUntraced(function*(key: string) {
+  /** `what` is not answered, as the person is told. */
+  const answered = Effect.fnUntraced(function*(key: string, { room, what }: { room: string; what: string }) {
     const came = yield* Deferred.await(answerTo(key)).pipe(
       Effect.as(true),
       Effect.timeoutOrElse({
@@ -90,7 +91,8 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
         orElse: () => Effect.succeed(false)
       })
     )
-    if (!came) yield* terminal.note(`no answer within ${Duration.format(Duration.fromInputUnsafe(patience))}`)
+    const time = Duration.format(Duration.fromInputUnsafe(patience))
+    if (!came) yield* terminal.note(`no answer within ${time} in ${room}, to ${what}`)
     return came
   })
 
@@ -163,7 +165,7 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
     const id = yield* you.createRoom({ name: title, invite: [bot], preset: "trusted_private_chat" })
     rooms.set(id, rooms.get(id) ?? { title, bot: "invite", isSpace: false })
     current = id
-    const came = yield* answered(id)
+    const came = yield* answered(id, { room: title, what: "your invite" })
     yield* enter({ id, title })
     return came
   })
@@ -186,12 +188,16 @@ const make = Effect.fnUntraced(function*({ bot, patience }: TalkOptions) {
     say: Effect.fn("Talk.say")(function*(body) {
       if (current === undefined) return true
       if (!terminal.interactive) yield* terminal.said("you", body)
-      return yield* answered(yield* you.say(current, body))
+      const room = rooms.get(current)?.title ?? current
+      return yield* answered(yield* you.say(current, body), { room, what: `"${shortened(body)}"` })
     }),
     rooms: Effect.sync(chats),
     enter
   })
 })
+
+/** The beginning of what was said, in one line. */
+const shortened = (body: string): string => body.length > 40 ? `${body.slice(0, 40)}…` : body
 
 /** Typed here, thus on the screen already. What you write with another client of yours is not. */
 const ownLine = (event: RawEvent): boolean => event.unsigned?.["transaction_id"] !== undefined
