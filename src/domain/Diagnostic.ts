@@ -58,6 +58,12 @@ export const diagnosticText = (problem: Problem, prefix: string, code: Reference
   }
 }
 
+/** What stands in the place of an answer that the homeserver does not take. */
+export const refusedText = (reason: "TooLarge" | "Rejected", code: ReferenceCode): string =>
+  (reason === "TooLarge"
+    ? "The homeserver does not take my answer, because it is too large. Ask for less"
+    : "The homeserver does not take my answer. Ask in other words") + `, or give the operator this code: **${code}**`
+
 /** What somebody is told whom the bot may not talk to, and who waits for an answer. `shared`: the owner of the chat can let them in. */
 export const strangerText = (user: UserId, prefix: string, shared: boolean): string =>
   `My operator has not allowed ${codeSpan(user)} to talk to me, so I do not answer you. Ask whoever runs me` +

@@ -119,6 +119,15 @@ const relationTo = (question: EventId, threadRoot: EventId | undefined, part: Pa
     : { rel_type: "m.thread", event_id: threadRoot, is_falling_back: false, ...inReplyTo }
 }
 
+/** A text in the place of a message, where that stands; it is no part of what that was a part of. */
+export const inPlaceOf = ({ content }: OutgoingMessage, reply: TextReply) => {
+  const relation = content["m.relates_to"]
+  const around = typeof relation === "object" && relation !== null
+    ? { "m.relates_to": Object.fromEntries(Object.entries(relation).filter(([key]) => key !== partKey)) }
+    : {}
+  return contentOf(reply, { ...around, "m.mentions": content["m.mentions"] ?? {} })
+}
+
 /** What an answer has to know of its question. Where that is an edit, the answer stands with the message that is edited. */
 export type Question =
   & Pick<IncomingMessage, "eventId" | "roomId" | "sender" | "threadRoot">

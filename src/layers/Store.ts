@@ -197,8 +197,11 @@ export class Store extends Context.Service<Store, {
     ): Stored<void>
     /** An attempt came to nothing and will be repeated; `reason` is kept for the operator until it is sent. */
     delayed(transactionId: TransactionId, reason: string): Stored<void>
-    /** It can never be delivered; `reason` is kept. */
-    dead(transactionId: TransactionId, reason: string): Stored<void>
+    /**
+     * It can never be delivered; `reason` is kept. `instead` goes behind what waits, in the same transaction: it tells of that, and is no
+     * part of the answer.
+     */
+    dead(transactionId: TransactionId, reason: string, instead?: OutgoingMessage): Stored<void>
     /** Whether this event was sent from this outbox. */
     hasSent(event: EventId): Stored<boolean>
     /** The newest first. */

@@ -1,12 +1,14 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import { afterFailure, pointedAt } from "../domain/Delivery.ts"
+import { afterFailure, insteadOf, pointedAt } from "../domain/Delivery.ts"
+import { referenceCodeOf, refusedText } from "../domain/Diagnostic.ts"
 import type { FailureReason, StoreUnavailable } from "../domain/Errors.ts"
 import type { RoomId } from "../domain/Ids.ts"
-import { leaveType, redactionType } from "../domain/Message.ts"
+import { leaveType, notice, type OutgoingMessage, redactionType } from "../domain/Message.ts"
 import { makeGrowingLimit } from "../layers/GrowingLimit.ts"
 import { type Governor, type LaneStep, makeLanes } from "../layers/Lanes.ts"
 import { MatrixMessages, type MatrixProvisioning } from "../layers/MatrixClient.ts"
+import { inPlaceOf } from "../layers/Rendering.ts"
 import { type Repair, RepairMemory } from "../layers/RepairMemory.ts"
 import { type OutboxRow, Store } from "../layers/Store.ts"
 import { leaveForGood } from "./Markers.ts"
@@ -76,6 +78,17 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
       : messages.send(pointedAt(message, targetEvent))
   })
 
+  /** Nobody is to wait for an answer that never comes, as long as the room takes others. */
+  const saidInstead = Effect.fnUntraced(function*(message: OutgoingMessage, { _tag: reason }: FailureReason) {
+    const transactionId = insteadOf(message)
+    if (transactionId === undefined || (reason !== "TooLarge" && reason !== "Rejected")) return undefined
+    const record = yield* store.outbox.find(message.transactionId)
+    if (record === undefined) return undefined
+    const { roomId, type } = message
+    const text = refusedText(reason, referenceCodeOf(record.inboxKey))
+    return { roomId, transactionId, type, content: yield* inPlaceOf(message, notice(text)) }
+  })
+
   const deliverNext = Effect.fn("deliverNext")(
     function*(room: RoomId): Effect.fn.Return<LaneStep, StoreUnavailable, Looking | MatrixProvisioning> {
       const pause = yield* governor.remaining
@@ -109,7 +122,11 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
                   problem: failure.message
                 })
               )
-              yield* store.outbox.dead(row.message.transactionId, next.reason)
+              yield* store.outbox.dead(
+                row.message.transactionId,
+                next.reason,
+                yield* saidInstead(row.message, failure.reason)
+              )
               if (mayBeGone(failure.reason) && (yield* suspects.admit(room))) yield* lookForRoom(room)
               return "more"
             }

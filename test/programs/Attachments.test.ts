@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Stream } from "effect"
 import { largestFiles } from "../../src/domain/Attachment.ts"
+import { referenceCodeOf } from "../../src/domain/Diagnostic.ts"
 import { file } from "../../src/domain/Message.ts"
 import { Checkpoint } from "../../src/layers/Checkpoint.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
@@ -186,10 +187,13 @@ describe("a file that the bot sends", () => {
       assert.deepInclude(warning?.data, { problem: "FilesTooLarge" })
     }).pipe(Effect.provide(homeserver)))
 
-  it.effect("that the homeserver does not take is given up with the reason, and holds up nothing", () =>
+  it.effect("that the homeserver does not take is given up with the reason, which the person is told, and holds up nothing", () =>
     Effect.gen(function*() {
       const { alice, database, room } = yield* aConversation({ responder: returning })
       const tooLarge = yield* alice.say(room, String(11 * 1024 * 1024))
+      const told = bodyOf(yield* answerTo(alice, room, tooLarge))
+      assert.match(told, /^The homeserver does not take my answer, because it is too large/)
+      assert.include(told, referenceCodeOf(tooLarge))
       yield* answerTo(alice, room, yield* alice.say(room, "3"))
       const [record] = yield* Context.get(database, Store).outbox.answersTo(tooLarge)
       assert.deepInclude(record, { state: "dead", reason: "too_large" })

@@ -47,6 +47,8 @@ const Count = Schema.Struct({ state: OutboxState, rows: Schema.Int })
 const Found = Schema.Struct({ found: Schema.Int })
 const Seq = Schema.Struct({ seq: Schema.Int })
 const decodeSeq = decoderOf(Schema.UndefinedOr(Seq))
+const Answered = Schema.Struct({ inbox_seq: Schema.Int })
+const decodeAnswered = decoderOf(Schema.UndefinedOr(Answered))
 const Position = Schema.Struct({ position: Schema.Int })
 const decodePosition = decoderOf(Schema.UndefinedOr(Position))
 
@@ -212,11 +214,16 @@ export const makeOutbox = (db: Database): Store["Service"]["outbox"] => {
         WHERE transaction_id = ${transactionId} AND state = 'pending'`)
     }),
 
-    dead: Effect.fn("Store.outbox.dead")(function*(transactionId, reason) {
-      yield* db.run(sql`
-        UPDATE outbox SET state = 'dead', reason = ${reason}, attempts = attempts + 1
-        WHERE transaction_id = ${transactionId} AND state = 'pending'`)
-    }),
+    dead: (transactionId, reason, instead) =>
+      db.atomic("Store.outbox.dead", (statements) => {
+        const row = decodeAnswered(statements.get(
+          `UPDATE outbox SET state = 'dead', reason = ?, attempts = attempts + 1
+            WHERE transaction_id = ? AND state = 'pending' RETURNING inbox_seq`,
+          reason,
+          transactionId
+        ))
+        if (row !== undefined && instead !== undefined) enqueue(statements, row.inbox_seq, [instead], false)
+      }),
 
     hasSent: (event) =>
       db.once(

@@ -534,6 +534,23 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
     )
 
     test(
+      "puts what is said instead of a message behind what waits, once",
+      Effect.fnUntraced(function*(store) {
+        yield* settled(store)
+        yield* store.outbox.dead(t("a1"), "too_large", reply("a1.refused"))
+        yield* store.outbox.dead(t("a1"), "too_large", reply("a1.again"))
+        const waiting = yield* store.outbox.list({ states: ["pending"], limit: 10 })
+        assert.deepStrictEqual(waiting.map(({ transactionId }) => transactionId).toSorted(), [
+          "a1.refused",
+          "a2",
+          "a3",
+          "b1"
+        ])
+        assert.strictEqual((yield* store.outbox.next(roomA))?.message.transactionId, "a2")
+      })
+    )
+
+    test(
       "knows the events that it sent",
       Effect.fnUntraced(function*(store) {
         yield* settled(store)
