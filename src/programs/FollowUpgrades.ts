@@ -46,7 +46,8 @@ export const openUpgrades = Effect.gen(function*() {
     const failures = (tries.get(room)?.failures ?? 0) + 1
     const next = afterFailure(failure.reason, failures)
     const wait = next._tag === "Retry" ? next.after : failures < mostTries ? growingPause(failures) : undefined
-    const say = failures === 1 ? Effect.logWarning : Effect.logInfo
+    // The first is no news: the tombstone often comes before the invite.
+    const say = failures === 2 ? Effect.logWarning : Effect.logInfo
     yield* say("upgrade_not_followed").pipe(
       Effect.annotateLogs({ room, problem: failure.message, waitMillis: wait ?? "the next start" })
     )
