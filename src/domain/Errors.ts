@@ -162,14 +162,16 @@ export type ConfigProblem = typeof ConfigProblem.Type
 
 /** The settings cannot be used; all problems at once. Exit code 78. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
-  problems: Schema.Array(ConfigProblem)
+  problems: Schema.Array(ConfigProblem),
+  /** Every setting stands above it already. */
+  beneathTable: Schema.optionalKey(Schema.Boolean)
 }) {
   override readonly [Runtime.errorExitCode] = exitCode.badConfig
   override get message() {
     const lines = this.problems.map((_) => `  ${_.setting}: ${_.problem}\n    set it with ${_.names.join(", ")}`)
     return `The configuration has ${this.problems.length === 1 ? "a problem" : `${this.problems.length} problems`}:\n${
       lines.join("\n")
-    }\nRun "homing config" to see every setting and where it came from.`
+    }${this.beneathTable === true ? "" : `\nRun "homing config" to see every setting and where it came from.`}`
   }
 }
 

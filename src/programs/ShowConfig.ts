@@ -1,5 +1,6 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { ConfigInvalid } from "../domain/Errors.ts"
 import { readConfig, settingsOf } from "../layers/AppConfig.ts"
 import type { ConfigReport, EffectiveSetting } from "../layers/AppConfig/Resolution.ts"
 import type { Flags } from "../layers/AppConfig/Sources.ts"
@@ -9,7 +10,7 @@ export const showConfig = Effect.fn("ShowConfig")(function*(flags: Flags, option
   const report = yield* readConfig(flags)
   yield* Console.log(options.json ? asJson(report) : asTable(report.table))
   if (!options.json) yield* Effect.forEach(report.warnings, (warning) => Console.error(`homing: warning: ${warning}`))
-  yield* settingsOf(report)
+  yield* Effect.mapError(settingsOf(report), ({ problems }) => new ConfigInvalid({ problems, beneathTable: true }))
 })
 
 /** Aligned columns. An unset value is what it comes to, or a dash. */

@@ -54,7 +54,7 @@ export const resolve = (read: Sources, surroundings: Surroundings): ConfigReport
       rows.push({ ...row, value: "<unusable>" })
     } else {
       settings[key] = decoded.success
-      rows.push({ ...row, value: display(decoded.success) })
+      rows.push({ ...row, value: settingsTable[key].shown?.(decoded.success) ?? display(decoded.success) })
     }
   }
   settingKeys.forEach((key) => decide(key))

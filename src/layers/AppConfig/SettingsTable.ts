@@ -22,6 +22,8 @@ export interface Setting<A> {
   readonly list: boolean
   /** As one would write it; empty when there is none. */
   readonly default: string
+  /** How a value is written, where that is not how it is named here. */
+  readonly shown: ((value: A) => string) | undefined
   /** Decodes what was written, trimmed; the failure continues a sentence and shows no secret. */
   readonly decode: (text: string, surroundings: Surroundings) => Result.Result<A, string>
 }
@@ -32,14 +34,20 @@ const setting = <A>(
   description: string,
   metavar: string,
   decode: Setting<A>["decode"],
-  options: { readonly default?: string; readonly secret?: boolean; readonly list?: boolean } = {}
+  options: {
+    readonly default?: string
+    readonly secret?: boolean
+    readonly list?: boolean
+    readonly shown?: (value: A) => string
+  } = {}
 ): Setting<A> => ({
   description,
   metavar,
   decode,
   secret: options.secret ?? false,
   list: options.list ?? false,
-  default: options.default ?? ""
+  default: options.default ?? "",
+  shown: options.shown
 })
 
 /** Every setting, in the order in which people read it. Names, flags, help and `homing config` follow from this table. */
@@ -94,7 +102,10 @@ export const settingsTable: { readonly [K in SettingKey]: Setting<Settings[K]> }
       default: "auto"
     }
   ),
-  logLevel: setting("trace, debug, info, warn, error, fatal or none", "level", Decode.logLevel, { default: "info" }),
+  logLevel: setting("trace, debug, info, warn, error, fatal or none", "level", Decode.logLevel, {
+    default: "info",
+    shown: (level) => level.toLowerCase()
+  }),
   syncTimeout: setting(
     "How long the homeserver may hold a sync request, 1 second to 5 minutes",
     "duration",
