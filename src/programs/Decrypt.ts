@@ -1,7 +1,9 @@
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { encryptedType } from "../domain/Arrival.ts"
 import { lockedInCompanyText, lockedText, referenceCodeOf } from "../domain/Diagnostic.ts"
+import type { UserId } from "../domain/Ids.ts"
 import { notice } from "../domain/Message.ts"
 import { isAllowed } from "../domain/Policy.ts"
 import { joinedCount } from "../domain/ServerRoom.ts"
@@ -15,7 +17,7 @@ import { type PendingRow, Store } from "../layers/Store.ts"
 
 /**
  * A key comes with its message or within seconds of it. Whoever writes behind it waits as long, for the sake of the order; but no key is
- * waited for twice.
+ * waited for twice, none for longer since its message came, so that many wait together, and none of somebody whom the bot does not answer.
  */
 const keyPatience = Duration.seconds(20)
 const lookAgain = 500
@@ -65,7 +67,8 @@ export const makeOpener = Effect.sync(() => {
         Effect.fnUntraced(function*({ reason }) {
           const now = yield* elapsed
           const since = noteMissing(keyOf(row, event), now)
-          if (!row.takenUp && now - since < Duration.toMillis(keyPatience)) {
+          const waited = Math.max(now - since, (yield* Clock.currentTimeMillis) - row.receivedAt)
+          if (!row.takenUp && waited < Duration.toMillis(keyPatience) && (yield* isHeard(row.sender))) {
             return { _tag: "Later", waitMillis: lookAgain } satisfies Opened
           }
           yield* count(false)
@@ -101,11 +104,15 @@ export const tellLocked = Effect.fn("tellLocked")(function*(row: PendingRow, rea
 /** One such message in a larger room says something about its sender's client, so many about what the bot can read there. */
 const trouble = 3
 
-const isTroubleInCompany = Effect.fnUntraced(function*({ provenance, roomId, sender, takenUp }: PendingRow) {
-  if (provenance !== "live") return false
+/** Whether the operator has allowed this person to talk to the bot. */
+const isHeard = Effect.fnUntraced(function*(user: UserId) {
   const { admins, allowedServers, allowedUsers } = yield* AppConfig
   const { userId: self } = yield* (yield* MatrixSession).self
-  if (!isAllowed(sender, { self, admins, allowedServers, allowedUsers })) return false
+  return isAllowed(user, { self, admins, allowedServers, allowedUsers })
+})
+
+const isTroubleInCompany = Effect.fnUntraced(function*({ provenance, roomId, sender, takenUp }: PendingRow) {
+  if (provenance !== "live" || !(yield* isHeard(sender))) return false
   // The one in hand is among them if it was set aside before.
   return (yield* (yield* Store).inbox.asideIn(roomId)) + (takenUp ? 0 : 1) >= trouble
 })

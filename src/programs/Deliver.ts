@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { afterFailure, insteadOf, pointedAt } from "../domain/Delivery.ts"
@@ -107,6 +108,14 @@ export const openOutbox = Effect.fnUntraced(function*(governor: Governor) {
           return Effect.as(store.outbox.sent(row.message.transactionId, event), "more" as const)
         }),
         Effect.catchTag("NoLongerWaits", () => Effect.succeed("more" as const)),
+        // A bug that a message brings to light must not end the bot again and again.
+        Effect.catchDefect((defect) =>
+          Effect.logError("reply_failed", Cause.die(defect)).pipe(
+            Effect.annotateLogs({ room, transaction: row.message.transactionId }),
+            Effect.andThen(store.outbox.dead(row.message.transactionId, "bug")),
+            Effect.as("more" as const)
+          )
+        ),
         Effect.catchTag(
           "MatrixFailure",
           Effect.fnUntraced(function*(failure): Effect.fn.Return<LaneStep, StoreUnavailable, Looking> {

@@ -44,7 +44,10 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
   // A restart is another chance: keys may have come with a backup, or from another device.
   yield* store.inbox.takeUpAll
   const openRow = (row: PendingRow) =>
-    row.event === undefined ? Effect.succeed({ _tag: "Clear" as const, event: undefined }) : open(row, row.event)
+    row.event === undefined || row.attempts > maximumAttempts
+      ? Effect.succeed({ _tag: "Clear" as const, event: row.event })
+      // A bug that an event brings to light must not end the bot again and again.
+      : Effect.catchDefect(open(row, row.event), (defect) => Effect.succeed({ _tag: "Broken" as const, defect }))
 
   const settleNext = Effect.fnUntraced(function*(room: RoomId) {
     const counted = begun.get(room)
@@ -65,7 +68,7 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
       yield* outbox.wake(room)
       return "more" as const
     }
-    const settlement = opened._tag === "Forged" ? yield* refuseForged(row) : yield* settlementOf(row, opened.event)
+    const settlement = yield* settlementOf(row, opened)
     if (settlement._tag === "Later") {
       begun.delete(room)
       return { waitMillis: settlement.waitMillis }
@@ -100,9 +103,18 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
   return lanes
 })
 
-/** `event`: in clear. */
-const settlementOf = Effect.fnUntraced(function*(row: PendingRow, event: RawEvent | undefined) {
+/** What was opened, or why not. */
+type OpenedRow =
+  | { readonly _tag: "Clear"; readonly event: RawEvent | undefined }
+  | { readonly _tag: "Forged" }
+  | { readonly _tag: "Broken"; readonly defect: unknown }
+
+const settlementOf = Effect.fnUntraced(function*(row: PendingRow, opened: OpenedRow) {
   if (row.kind === "invite") return yield* settleInvite(row)
+  if (opened._tag === "Forged") return yield* refuseForged(row)
+  // Nobody knows whether it was for the bot.
+  if (opened._tag === "Broken") return yield* failed(row, "message_not_opened", Cause.pretty(Cause.die(opened.defect)))
+  const { event } = opened
   if (event === undefined) return ignored("malformed")
   if (event.type === reactionType) return yield* settleYes(row, event)
   return row.attempts > maximumAttempts ? yield* giveUp(row, event) : yield* handleMessage(row, event)

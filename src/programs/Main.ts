@@ -35,11 +35,14 @@ export const main = Effect.gen(function*() {
   const report = yield* reconcileAndTell()
   yield* logReport(report)
 
-  yield* Effect.addFinalizer((exit) =>
+  return yield* answerPeople({ inbox, outbox, upgrades })
+}).pipe(
+  // Before the lanes are closed, which takes a moment.
+  Effect.onExit((exit) =>
     Effect.andThen(
-      health.set({ phase: "stopping" }),
+      Effect.flatMap(Health, ({ set }) => set({ phase: "stopping" })),
       Exit.hasInterrupts(exit) ? Effect.logInfo("stopping") : Effect.void
     )
-  )
-  return yield* answerPeople({ inbox, outbox, upgrades })
-}).pipe(Effect.scoped)
+  ),
+  Effect.scoped
+)

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { lockedInCompanyText } from "../../src/domain/Diagnostic.ts"
+import { lockedInCompanyText, referenceCodeOf } from "../../src/domain/Diagnostic.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import type { Person } from "../../src/layers/Homeserver/Person.ts"
+import * as MatrixClient from "../../src/layers/MatrixClient.ts"
+import { Store } from "../../src/layers/Store.ts"
 import { checkStore } from "../../src/programs/Doctor/DataChecks.ts"
-import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, startBot } from "./World.ts"
+import { aChat, aDatabase, answerTo, bodyOf, botId, homeserver, repliedTo, startBot } from "./World.ts"
 
 const sealed = (ciphertext: string) => ({
   algorithm: "m.megolm.v1.aes-sha2",
@@ -109,6 +111,65 @@ describe("encrypted messages that cannot be read", () => {
       }).pipe(Effect.provide(homeserver)),
     20_000
   )
+
+  const heardAs = (person: Person, room: string, question: string) =>
+    Effect.map(person.messages(room), (events) => events.some((event) => repliedTo(event) === question))
+  const toTheBot = { "m.mentions": { user_ids: [botId] } }
+
+  it.effect("hold up nobody, when they are of somebody whom the bot does not answer", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      yield* startBot({ database: yield* aDatabase, settings: { allowedUsers: [alice.userId] } })
+      const { bob, room } = yield* company(alice)
+      for (const session_id of ["a", "b", "c"]) {
+        yield* bob.send(room, "m.room.encrypted", { ...sealed(session_id), session_id })
+      }
+      const question = yield* alice.say(room, "hello", toTheBot)
+      yield* Effect.repeat(TestClock.adjust("1 second"), { times: 5 })
+      assert.isTrue(yield* heardAs(alice, room, question))
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("wait for their keys together", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      yield* startBot({ database: yield* aDatabase })
+      const room = yield* aChat(alice)
+      for (const session_id of ["a", "b", "c"]) {
+        yield* alice.send(room, "m.room.encrypted", { ...sealed(session_id), session_id })
+      }
+      const question = yield* alice.say(room, "hello", toTheBot)
+      yield* Effect.repeat(TestClock.adjust("1 second"), { times: 15 })
+      assert.isFalse(yield* heardAs(alice, room, question))
+      yield* Effect.repeat(TestClock.adjust("1 second"), { times: 10 })
+      assert.isTrue(yield* heardAs(alice, room, question))
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("bring to light a bug: they are settled as failed, for the operator, and the bot goes on", () =>
+    Effect.gen(function*() {
+      const alice = yield* (yield* Homeserver).as("alice")
+      const database = yield* aDatabase
+      const broken = Layer.effect(
+        MatrixClient.MatrixCrypto,
+        Effect.map(
+          MatrixClient.MatrixCrypto,
+          (crypto) => ({ ...crypto, decrypt: () => Effect.die(new Error("a bug")) })
+        )
+      )
+      const client = Layer.provideMerge(broken, MatrixClient.layerMemory).pipe(
+        Layer.provide(Layer.succeed(Homeserver, yield* Homeserver))
+      )
+      const bot = yield* startBot({ database, client })
+      const room = yield* aChat(alice)
+      const poison = yield* alice.send(room, "m.room.encrypted", sealed("a"))
+      const question = yield* alice.say(room, "hello")
+      yield* TestClock.adjust("2 seconds")
+      assert.isTrue(yield* heardAs(alice, room, question))
+      assert.deepInclude(yield* Context.get(database, Store).inbox.find(poison), {
+        state: "failed",
+        code: referenceCodeOf(poison)
+      })
+      assert.isTrue(bot.log.some(({ data, event }) => event === "message_not_opened" && data["user"] === alice.userId))
+    }).pipe(Effect.provide(homeserver)))
 
   it.effect(
     "are told by homing doctor, also of a bot that cannot be asked",

@@ -11,7 +11,6 @@ import { CryptoUnusable, type HomeserverUnreachable, type StoreUnavailable } fro
 import type { DeviceId } from "../../domain/Ids.ts"
 import { AppConfig } from "../AppConfig.ts"
 import { Store } from "../Store.ts"
-import { isBackend } from "./CryptoBackend.ts"
 import { keyFromFile, keyFromSetting, markOf, passingKey } from "./CryptoKey.ts"
 import * as IndexedDb from "./IndexedDb.ts"
 import { beginAnew } from "./IndexedDb/Problem.ts"
@@ -20,7 +19,6 @@ import { makeKeptDevice } from "./KeptDevice.ts"
 import { NoAnswer } from "./NoAnswer.ts"
 import { withPatience } from "./Patience.ts"
 import { failureOf } from "./SdkRequests.ts"
-import { passOnNews } from "./SyncNews.ts"
 
 /** The SDK looks for `indexedDB` in the global scope while it opens its store: two clients must not do that at once. */
 const opening = Semaphore.makeUnsafe(1)
@@ -75,7 +73,6 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
           const machine = machineOf(crypto)
           // The account's other sessions, where it has any, are asked for the keys that are missing here. The SDK has it switched off.
           if (machine !== undefined) machine.roomKeyRequestsEnabled = true
-          if (isBackend(crypto)) yield* passOnNews(crypto)
         }, (effect) => opening.withPermit(Effect.scoped(Effect.andThen(IndexedDb.install(factory), effect)))),
 
         isTheDevice: Effect.fn("SdkCrypto.isTheDevice")(function*(client) {

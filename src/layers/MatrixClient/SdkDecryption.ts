@@ -66,7 +66,8 @@ export const layer = Layer.effect(
         const name = `${room} ${raw.event_id}`
         const known = locked.get(name)
         const event = known ?? eventOf(room, raw)
-        const isLocked = () => event.isDecryptionFailure() || event.getType() === "m.room.encrypted"
+        // Not by its type: whoever encrypts it chooses that, and the SDK rejects what it has opened before.
+        const isLocked = () => event.isDecryptionFailure() || event.getClearContent() === null
         if (!event.isEncrypted()) return raw
         // Never rejects: a failure is written on the event. The SDK may have read it meanwhile.
         if (isLocked() && crypto !== undefined && isBackend(crypto)) {

@@ -19,6 +19,7 @@ import { type CryptoUnusable, type HomeserverUnreachable, type SessionEnded, Syn
 import type { SyncToken } from "../../domain/Ids.ts"
 import type { Settings } from "../AppConfig.ts"
 import { elapsedUnsafe } from "../Elapsed.ts"
+import { isBackend } from "./CryptoBackend.ts"
 import * as Fetch from "./Fetch.ts"
 import { field, textField } from "./Json.ts"
 import { unreachable } from "./Patience.ts"
@@ -29,6 +30,7 @@ import { answerVerifications } from "./SdkVerification.ts"
 import { wholeOf } from "./ShownAnswer.ts"
 import { type Credentials, sessionEnded } from "./SignedIn.ts"
 import { syncFilter } from "./SyncFilter.ts"
+import { passOnNews } from "./SyncNews.ts"
 import * as Watchdog from "./Watchdog.ts"
 
 /** The server does not know the `since` that a first sync was asked for. */
@@ -172,12 +174,16 @@ export const startRun = Effect.fn("SdkRun.start")(function*(
   client.on(HttpApiEvent.SessionLoggedOut, (error) => {
     fail(ended, sessionEnded(credentials.session, field(error.data, "soft_logout") === true, settings))
   })
-  client.on(ClientEvent.SyncUnexpectedError, ({ name }) => {
+  const stumbled = (cause: unknown) => {
+    const name = cause instanceof Error ? cause.name : typeof cause
     unprocessed = name
     if (isFirst && stumble.passOver) return
     stumble.note(position)
     fail(ended, new SyncStalled({ silentFor: 0, detail: `the SDK could not process an answer (${name}).` }))
-  })
+  }
+  client.on(ClientEvent.SyncUnexpectedError, stumbled)
+  const keys = client.getCrypto()
+  if (keys !== undefined && isBackend(keys)) yield* passOnNews(keys, stumbled)
   client.on(ClientEvent.Sync, (state) => {
     if (state !== SyncState.Stopped || stopped) return
     fail(ended, new SyncStalled({ silentFor: 0, detail: "the SDK stopped its sync loop." }))

@@ -16,8 +16,13 @@ const tellsOfOthers = ({ deviceLists, toDeviceEvents }: SyncCryptoChanges): bool
 /**
  * Passes an answer of `/sync` on to the keys only where it holds news for them. They copy, encrypt and write down their whole account with
  * each, which takes milliseconds and an fsync, before anybody is told of the messages in it (rust-crypto.ts, `processSyncChanges`).
+ *
+ * `onFailure`: room keys in the answer were not kept. The SDK goes on as if they had been (sync.ts, `processSyncCryptoChanges`).
  */
-export const passOnNews = Effect.fn("passOnNews")(function*(crypto: SyncCryptoCallbacks) {
+export const passOnNews = Effect.fn("passOnNews")(function*(
+  crypto: SyncCryptoCallbacks,
+  onFailure: (error: unknown) => void
+) {
   const clock = yield* Clock.Clock
   const pass = crypto.processSyncChanges.bind(crypto)
   let known: string | undefined
@@ -26,11 +31,15 @@ export const passOnNews = Effect.fn("passOnNews")(function*(crypto: SyncCryptoCa
     const now = elapsedUnsafe(clock)
     const supply = supplyOf(changes)
     if (!tellsOfOthers(changes) && supply === known && now - lookedAt < lookAfter) return []
-    // What fails here is news again the next time.
     known = undefined
-    const received = await pass(changes)
-    known = supply
-    lookedAt = now
-    return received
+    try {
+      const received = await pass(changes)
+      known = supply
+      lookedAt = now
+      return received
+    } catch (cause) {
+      onFailure(cause)
+      throw cause
+    }
   }
 })

@@ -20,7 +20,8 @@ const Pending = Schema.Struct({
   event: Schema.NullOr(Schema.fromJsonString(RawEvent)),
   provenance: Schema.Literals(["live", "missed", "recovered"]),
   attempts: Schema.Int,
-  aside: Schema.Int
+  aside: Schema.Int,
+  received_at: Schema.Number
 })
 const decodePending = decoderOf(Schema.UndefinedOr(Pending))
 
@@ -73,7 +74,7 @@ const takeUp =
 
 // --- the hot path
 
-const pendingColumns = "key, kind, room_id, sender, event, provenance, attempts, aside"
+const pendingColumns = "key, kind, room_id, sender, event, provenance, attempts, aside, received_at"
 
 /** Counted by the statement that reads it: a message that kills the process has been counted before it can. */
 const beginNext = (statements: Statements, room: RoomId): PendingRow | undefined =>
@@ -94,7 +95,8 @@ const toPending = (found: unknown): PendingRow | undefined => {
     event: row.event ?? undefined,
     provenance: row.provenance,
     attempts: row.attempts,
-    takenUp: row.aside === waitsFor.itsTurnAgain
+    takenUp: row.aside === waitsFor.itsTurnAgain,
+    receivedAt: row.received_at
   }
 }
 

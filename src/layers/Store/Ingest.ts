@@ -53,6 +53,7 @@ const sealOf = ({ event, sender }: InboxRow): string | undefined => {
 
 const replay: IgnoreReason = "replayed"
 const inClear: IgnoreReason = "not_encrypted"
+const malformed: IgnoreReason = "malformed"
 
 /** Why a row is settled on arrival, if it is: as it was decided, or because its message was taken in before as another event. */
 const ignoredFor = (statements: Statements, row: InboxRow, seal: string | undefined, decided: string | undefined) =>
@@ -62,10 +63,21 @@ const ignoredFor = (statements: Statements, row: InboxRow, seal: string | undefi
     ? decided
     : replay
 
+/** As it is kept; undefined for what nests so deep that it can be read and not be written. */
+const textOf = (event: RawEvent): string | undefined => {
+  try {
+    return JSON.stringify(event)
+  } catch {
+    return undefined
+  }
+}
+
 /** What is ignored on arrival is settled, and so keeps no event. Answers why it is new and not answered. */
 const insert = (statements: Statements, row: InboxRow, now: number, decided?: string): string | undefined => {
   const seal = sealOf(row)
-  const reason = ignoredFor(statements, row, seal, decided)
+  const event = row.event && textOf(row.event)
+  const lost = row.event !== undefined && event === undefined
+  const reason = ignoredFor(statements, row, seal, decided ?? (lost ? malformed : undefined))
   const pending = reason === undefined
   const { replaces, threadRoot } = relationOf(row.event?.content ?? {})
   const inserted = statements.run(
@@ -74,7 +86,7 @@ const insert = (statements: Statements, row: InboxRow, now: number, decided?: st
     row.kind,
     row.roomId,
     row.sender,
-    pending && row.event !== undefined ? JSON.stringify(row.event) : null,
+    pending ? event ?? null : null,
     seal ?? null,
     row.provenance,
     pending ? "pending" : "ignored",
@@ -109,11 +121,9 @@ const reword = (
   // An edit cannot change where a message stands: its thread and what it replies to (Client-Server API, "Event replacements").
   const { "m.relates_to": relation } = found.event.content
   const edited = { ...content, ...(relation === undefined ? {} : { "m.relates_to": relation }) }
-  statements.run(
-    "UPDATE inbox SET event = ? WHERE key = ?",
-    JSON.stringify({ ...found.event, type: "m.room.message", content: edited }),
-    target
-  )
+  const event = textOf({ ...found.event, type: "m.room.message", content: edited })
+  if (event === undefined) return false
+  statements.run("UPDATE inbox SET event = ? WHERE key = ?", event, target)
   return true
 }
 

@@ -33,6 +33,8 @@ export interface PendingRow extends InboxRow {
   readonly attempts: number
   /** It was set aside before, and taken up again. */
   readonly takenUp: boolean
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
 }
 
 export interface OutboxRow {

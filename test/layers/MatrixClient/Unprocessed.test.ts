@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SyncStalled } from "../../../src/domain/Errors.ts"
+import type { SyncBatch } from "../../../src/domain/SyncBatch.ts"
 import { FaultEffect } from "../../../src/layers/Homeserver/Faults.ts"
 import { layer as client, MatrixSync } from "../../../src/layers/MatrixClient.ts"
 import { bodies, livesOf, ofModel, roomWith, started, syncsOf, withStore } from "./Harness.ts"
@@ -35,6 +36,26 @@ layer(behindDoor, { excludeTestServices: true })("an answer of /sync that the SD
       }).pipe(withStore),
     20_000
   )
+
+  it.effect("is not passed over either when only the keys in it could not be kept", () =>
+    Effect.gen(function*() {
+      const account = yield* (yield* World).account("bot")
+      yield* asBot(
+        account,
+        Effect.gen(function*() {
+          yield* started()
+          // The SDK says nothing of it, and goes on.
+          const body = { next_batch: "s999", device_lists: { changed: ["nonsense"] } }
+          const effect = FaultEffect.Answer({ status: 200, body })
+          yield* (yield* ofModel).inject({ user: account.userId, path: "/sync", effect })
+          const taken: Array<string> = []
+          const take = ({ nextBatch }: SyncBatch) => Effect.sync(() => void taken.push(nextBatch))
+          const ended = yield* (yield* MatrixSync).loop(take).pipe(Effect.flip)
+          assert.instanceOf(ended, SyncStalled)
+          assert.notInclude(taken, "s999")
+        })
+      )
+    }).pipe(withStore), 20_000)
 
   it.effect(
     "is passed over the second time, so that no answer keeps the bot from starting",

@@ -234,10 +234,20 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
       "begins with the oldest row and counts every attempt",
       Effect.fnUntraced(function*(store) {
         yield* store.inbox.ingest(batch([message("$1"), message("$2")]))
-        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$1"), attempts: 1, takenUp: false })
+        assert.deepStrictEqual(yield* store.inbox.begin(roomA), {
+          ...message("$1"),
+          attempts: 1,
+          takenUp: false,
+          receivedAt: 0
+        })
         assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 2)
         yield* store.inbox.settle("$1", answered([]))
-        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$2"), attempts: 1, takenUp: false })
+        assert.deepStrictEqual(yield* store.inbox.begin(roomA), {
+          ...message("$2"),
+          attempts: 1,
+          takenUp: false,
+          receivedAt: 0
+        })
         assert.isUndefined(yield* store.inbox.begin(roomB))
       })
     )
@@ -281,6 +291,19 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
         }))
         assert.deepStrictEqual(yield* store.inbox.counts, { pending: 1, answered: 1, ignored: 0, failed: 0 })
         assert.strictEqual(yield* store.cursor, "s2")
+      })
+    )
+
+    test(
+      "settles on arrival what nests too deep to be written, and keeps the rest",
+      Effect.fnUntraced(function*(store) {
+        const deep: unknown = JSON.parse("[".repeat(20_000) + "]".repeat(20_000))
+        const { event } = message("$1")
+        if (event === undefined) return assert.fail("it has no event")
+        const row = { ...message("$1"), event: { ...event, content: { ...event.content, deep } } }
+        yield* store.inbox.ingest(batch([row, message("$2")]))
+        assert.deepInclude(yield* store.inbox.find("$1"), { state: "ignored", reason: "malformed" })
+        assert.strictEqual((yield* store.inbox.begin(roomA))?.key, "$2")
       })
     )
 
@@ -333,7 +356,12 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
       "opens an invite again that comes again, unless it still waits",
       Effect.fnUntraced(function*(store) {
         yield* store.inbox.ingest(batch([invite(roomA)]))
-        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...invite(roomA), attempts: 1, takenUp: false })
+        assert.deepStrictEqual(yield* store.inbox.begin(roomA), {
+          ...invite(roomA),
+          attempts: 1,
+          takenUp: false,
+          receivedAt: 0
+        })
         yield* store.inbox.ingest(batch([invite(roomA)]))
         assert.strictEqual((yield* store.inbox.begin(roomA))?.attempts, 2)
         yield* store.inbox.settle(invite(roomA).key, answered([]))
@@ -400,7 +428,12 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
             edit("$3")
           ]
         }))
-        assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$1"), attempts: 1, takenUp: false })
+        assert.deepStrictEqual(yield* store.inbox.begin(roomA), {
+          ...message("$1"),
+          attempts: 1,
+          takenUp: false,
+          receivedAt: 0
+        })
         assert.strictEqual((yield* store.inbox.find("$2"))?.state, "answered")
         assert.isUndefined(yield* store.inbox.find("$3"))
       })
@@ -458,7 +491,7 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
         yield* store.inbox.begin(roomA)
         assert.deepStrictEqual(
           yield* store.inbox.settleAndBegin("$1", answered([reply("t1")])),
-          { ...message("$2"), attempts: 1, takenUp: false }
+          { ...message("$2"), attempts: 1, takenUp: false, receivedAt: 0 }
         )
         assert.strictEqual((yield* store.inbox.find("$1"))?.state, "answered")
         assert.strictEqual((yield* store.outbox.next(roomA))?.message.transactionId, "t1")

@@ -70,7 +70,12 @@ describe("a data directory", () => {
           assert.deepStrictEqual(yield* store.reports.latest(5), [report(1)])
           assert.strictEqual(yield* store.cursor, "s9")
           assert.strictEqual((yield* store.inbox.find("$1"))?.state, "answered")
-          assert.deepStrictEqual(yield* store.inbox.begin(roomA), { ...message("$2"), attempts: 2, takenUp: false })
+          assert.deepStrictEqual(yield* store.inbox.begin(roomA), {
+            ...message("$2"),
+            attempts: 2,
+            takenUp: false,
+            receivedAt: 0
+          })
           assert.isTrue(yield* store.outbox.hasSent(EventId.make("$sent")))
           assert.deepInclude(yield* store.outbox.next(roomA), { message: reply("t2") })
         }))

@@ -3,10 +3,15 @@ import type { Listed } from "./Records.ts"
 type Answer = ReadonlyArray<Listed>
 
 /** So many answers are kept of one store; then they are all forgotten. */
-const mostAnswers = 1_000
-/** Of more records than this, or larger ones, an answer is not kept. */
-const mostRecords = 20
-const mostBytes = 20_000
+const mostAnswers = 500
+/** A larger answer is not kept: together those of a store take at most 4 MB. */
+const mostBytes = 8_000
+
+const bytesOf = (answer: Answer): number =>
+  answer.reduce((sum, { key, primaryKey, value }) => sum + key.length + primaryKey.length + value.length, 0)
+
+/** Whoever gets a value may write into it: what is read from its bytes shares them. */
+const copyOf = (answer: Answer): Answer => answer.map((listed) => ({ ...listed, value: listed.value.slice() }))
 
 /**
  * What stores have answered, until something is written to them. The SDK asks for the same devices and identities some twenty times with
@@ -20,11 +25,11 @@ export class Recall {
     const answers = this.#stores.get(store) ?? new Map<string, Answer>()
     this.#stores.set(store, answers)
     const known = answers.get(question)
-    if (known !== undefined) return known
+    if (known !== undefined) return copyOf(known)
     const answer = ask()
-    if (answer.length > mostRecords || answer.some(({ value }) => value.length > mostBytes)) return answer
+    if (bytesOf(answer) > mostBytes) return answer
     if (answers.size >= mostAnswers) answers.clear()
-    answers.set(question, answer)
+    answers.set(question, copyOf(answer))
     return answer
   }
 
