@@ -121,7 +121,7 @@ describe("encrypted messages that cannot be read", () => {
       const alice = yield* (yield* Homeserver).as("alice")
       yield* startBot({ database: yield* aDatabase, settings: { allowedUsers: [alice.userId] } })
       const { bob, room } = yield* company(alice)
-      for (const session_id of ["a", "b", "c"]) {
+      for (const session_id of ["b25l", "dHdv", "dGhyZWU"]) {
         yield* bob.send(room, "m.room.encrypted", { ...sealed(session_id), session_id })
       }
       const question = yield* alice.say(room, "hello", toTheBot)
@@ -134,7 +134,7 @@ describe("encrypted messages that cannot be read", () => {
       const alice = yield* (yield* Homeserver).as("alice")
       yield* startBot({ database: yield* aDatabase })
       const room = yield* aChat(alice)
-      for (const session_id of ["a", "b", "c"]) {
+      for (const session_id of ["b25l", "dHdv", "dGhyZWU"]) {
         yield* alice.send(room, "m.room.encrypted", { ...sealed(session_id), session_id })
       }
       const question = yield* alice.say(room, "hello", toTheBot)
