@@ -3,10 +3,13 @@
  * the responder under test. docs/testing.md is the guide.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { TestClock } from "effect/testing"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -88,10 +91,12 @@ export const startBot = Effect.fn("startBot")(function*({ responder, settings }:
     Effect.provide(services, { local: true }),
     Effect.provideService(Homeserver, homeserver),
     Effect.tapCause(tellEnd),
-    Effect.forkIn(scope)
+    Effect.forkIn(scope),
+    // Before the scope waits for the bot, which waits for the test's clock.
+    Effect.tap((fiber) => Scope.addFinalizer(scope, endOf(fiber)))
   )
   let fiber = yield* start
-  const stop = Effect.suspend(() => Fiber.interrupt(fiber))
+  const stop = Effect.suspend(() => endOf(fiber))
   const bot: RunningBot = {
     store: Context.get(database, Store),
     stop,
@@ -119,6 +124,20 @@ export const startBotOverHttp = Effect.fn("startBotOverHttp")(function*({ respon
     Effect.forkScoped
   )
 })
+
+/**
+ * A handler in hand is given some seconds at the end, by the test's clock, which nobody puts forward then. A bot that does not use them has
+ * ended before.
+ */
+const graceGoesBy = Effect.flatMap(Clock.Clock, (clock) =>
+  "adjust" in clock
+    ? TestClock.withLive(Effect.sleep("100 millis")).pipe(
+      Effect.andThen(Effect.forever(Effect.andThen(TestClock.adjust("1 second"), Effect.yieldNow)))
+    )
+    : Effect.never)
+
+const endOf = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<void> =>
+  Effect.raceFirst(Fiber.interrupt(fiber), graceGoesBy)
 
 const tellEnd = <E>(cause: Cause.Cause<E>): Effect.Effect<void> =>
   Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logWarning("bot_ended", cause)

@@ -1,7 +1,7 @@
-/** The word of `known` that `typed` was probably meant to be: at most two slips away, and not all of it a slip. */
+/** The word of `known` that `typed` was probably meant to be: at most two slips away, of a short one at most one, and not all of it a slip. */
 export const closest = <A extends string>(typed: string, known: ReadonlyArray<A>): A | undefined => {
   const letters = [...typed]
-  const bound = Math.min(2, letters.length - 1)
+  const bound = Math.min(letters.length > 4 ? 2 : 1, letters.length - 1)
   return known
     .map((word) => ({ word, slips: distance(letters, [...word]) }))
     .filter(({ slips }) => slips <= bound)

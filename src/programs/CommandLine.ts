@@ -4,6 +4,7 @@ import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -82,6 +83,16 @@ const sandbox = Command.make("sandbox", {
     Command.withDescription("Try everything on this machine: a homeserver, the bot and a chat, with nothing to set up")
   )
 
+/** What somebody set who may have meant another start than that of the sandbox. */
+const tellUnused = Effect.fnUntraced(function*({ table, warnings }: ConfigReport) {
+  for (const warning of warnings) yield* Console.error(`homing: warning: ${warning}`)
+  const unused = table.filter(({ setting, source }) => source !== "default" && setting !== "data_dir")
+  if (unused.length > 0) {
+    const names = unused.map(({ name }) => name).join(", ")
+    yield* Console.error(`homing: no homeserver is set, so this is the sandbox, which does not use ${names}.`)
+  }
+})
+
 const start = Command.make(
   "start",
   { settings: settingFlags, port: sandboxPort },
@@ -89,6 +100,7 @@ const start = Command.make(
     const flags = given(settings)
     const report = yield* readConfig(flags)
     if (!namesHomeserver(report)) {
+      yield* tellUnused(report)
       return yield* runSandbox({ port: Option.getOrUndefined(port), dataDir: flags["data-dir"] })
     }
     if (Option.isNone(port)) return yield* runWith(report)

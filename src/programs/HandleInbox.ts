@@ -49,6 +49,17 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
       // A bug that an event brings to light must not end the bot again and again.
       : Effect.catchDefect(open(row, row.event), (defect) => Effect.succeed({ _tag: "Broken" as const, defect }))
 
+  const told = new Set<string>()
+  /** A life before this one ended in the middle of it: perhaps by it. Once, however long it waits. */
+  const tellBegunAgain = ({ attempts, key, roomId, sender }: PendingRow) =>
+    Effect.suspend(() => {
+      if (told.has(key)) return Effect.void
+      told.add(key)
+      return Effect.logWarning("message_begun_again").pipe(
+        Effect.annotateLogs({ room: roomId, user: sender, event: key, begun: attempts, givenUpAfter: maximumAttempts })
+      )
+    })
+
   const settleNext = Effect.fnUntraced(function*(room: RoomId) {
     const counted = begun.get(room)
     // It may have been edited or taken back since.
@@ -58,6 +69,7 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
       return counted === undefined ? "idle" as const : "more" as const
     }
     begun.set(room, row.key)
+    if (row.kind === "message" && row.attempts > 1) yield* tellBegunAgain(row)
     const opened = yield* openRow(row)
     if (opened._tag === "Later") return { waitMillis: opened.waitMillis }
     if (opened._tag === "Locked") {
@@ -77,6 +89,7 @@ export const openInbox = Effect.fnUntraced(function*<E>(outbox: Lanes<RoomId, E>
     if (next === undefined) begun.delete(room)
     else begun.set(room, next.key)
     suspects.delete(room)
+    told.delete(row.key)
     yield* logSettled(row, settlement)
     yield* receipts.settled(row, settlement)
     // A command may have put something there by itself.

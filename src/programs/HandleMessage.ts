@@ -141,12 +141,35 @@ const respond = Effect.fnUntraced(function*(chat: Chat, message: IncomingMessage
   let bytes = 0
   const replies = responder.respond(chat, message).pipe(
     Stream.mapError((cause) => new ResponderFailed({ chat: chat.id, cause })),
-    Stream.take(mostReplies),
+    Stream.tap((reply) =>
+      isReply(reply) ? Effect.void : Effect.fail(new ResponderFailed({ chat: chat.id, cause: noReply(reply) }))
+    ),
+    // Clients show nothing of it.
+    Stream.filter((reply) => reply.kind === "file" || reply.markdown.trim() !== ""),
+    Stream.take(mostReplies + 1),
     Stream.tap((reply) => {
       if (reply.kind === "file") bytes += reply.bytes.byteLength
       return bytes > largestFiles ? Effect.fail(new FilesTooLarge({ limit: largestFiles })) : Effect.void
     }),
     Stream.runCollect
   )
-  return yield* showTyping(message.roomId, replies)
+  const said = yield* showTyping(message.roomId, replies)
+  if (said.length <= mostReplies) return said
+  yield* Effect.logWarning("replies_cut").pipe(
+    Effect.annotateLogs({ room: message.roomId, event: message.eventId, kept: mostReplies })
+  )
+  return [
+    ...said.slice(0, mostReplies),
+    notice(`There was more: I say no more than ${mostReplies} messages in one answer.`)
+  ]
 })
+
+/** What a responder in JavaScript, or one that was cast, may say instead. */
+const isReply = (reply: unknown): boolean =>
+  typeof reply === "object" && reply !== null && "kind" in reply &&
+  (reply.kind === "file" || "markdown" in reply && typeof reply.markdown === "string")
+
+const noReply = (said: unknown): string =>
+  `it said ${
+    said === null ? "null" : `a value of type ${typeof said}`
+  }, which is no reply: say text(…), notice(…) or file(…)`

@@ -91,7 +91,7 @@ const outcomeOf = ({ reason, settledAt, state }: InboxRecord): string => {
     case "ignored":
       return `It was not answered${at}: ${inWords(reason ?? "no reason was kept")}.`
     case "failed":
-      return `It could not be answered${at}: ${reason ?? "unknown"}.`
+      return `It could not be answered${at}: ${(reason ?? "unknown").replace(/\.$/, "")}.`
   }
 }
 

@@ -283,6 +283,7 @@ describe("helpText", () => {
   it("suggests what may have been meant", () => {
     assert.include(helpText("!", "!renam"), "There is no such command. Did you mean rename?")
     assert.include(helpText("!", "backlg"), "Did you mean backlog?")
+    assert.include(helpText("!", "nope"), "There is no such command.\n")
   })
 })
 

@@ -144,11 +144,13 @@ layer(NodeServices.layer)("the command line", (it) => {
           `${port}`
         ], {
           cwd,
-          env: { TMPDIR: cwd }
+          env: { TMPDIR: cwd, HOMING_PASSWORD: "a", HOMING_HOMESERVR_URL: "https://example.org" }
         })
         yield* printed(`http://127.0.0.1:${port}\n`)
         sandbox.kill("SIGTERM")
-        yield* ended
+        const { stderr } = yield* ended
+        assert.include(stderr, "Did you mean HOMING_HOMESERVER_URL?")
+        assert.include(stderr, "this is the sandbox, which does not use HOMING_PASSWORD.")
       }),
     slow
   )

@@ -51,12 +51,13 @@ const stopped = Effect.fnUntraced(function*(bot: { readonly stop: Effect.Effect<
   yield* Fiber.join(stopping)
 })
 
-/** One life of the bot, until it is killed or has been up for eight seconds. */
+/** One life of the bot, until it is killed or has been up for eight seconds: its log. */
 const live = Effect.fnUntraced(function*(database: Context.Context<Store>) {
   const process = yield* makeProcess
   const bot = yield* startBot({ database: process.with(database), responder: mortal(process.kill) })
   yield* Effect.repeat(TestClock.adjust("100 millis"), { times: 80 }).pipe(Effect.raceFirst(process.killed))
   yield* stopped(bot)
+  return bot.log
 })
 
 describe("the inbox", () => {
@@ -74,7 +75,7 @@ describe("the inbox", () => {
         const poison = yield* alice.say(poisoned, "poison", inThread)
         const innocent = yield* Effect.forEach(others, (room) => alice.say(room, "innocent"))
 
-        yield* Effect.repeat(live(database), { times: 11 })
+        const logs = yield* Effect.forEach(Array.from({ length: 12 }), () => live(database))
 
         for (const [index, room] of others.entries()) {
           assert.strictEqual(bodyOf(yield* answerTo(alice, room, innocent[index] ?? "")), "innocent")
@@ -82,6 +83,11 @@ describe("the inbox", () => {
         const diagnostic = yield* answerTo(alice, poisoned, poison)
         assert.include(bodyOf(diagnostic), "10 times")
         assert.deepInclude(diagnostic.content["m.relates_to"], inThread["m.relates_to"])
+        // Whoever looks for what ends the bot finds it in the log of every life.
+        const again = logs.flat().filter(({ data, event }) =>
+          event === "message_begun_again" && data["event"] === poison
+        )
+        assert.deepStrictEqual(again.map(({ data }) => data["begun"]), [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
       }).pipe(Effect.provide(homeserver)),
     20_000
   )

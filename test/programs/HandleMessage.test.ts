@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ReferenceCode, UserId } from "../../src/domain/Ids.ts"
-import { text } from "../../src/domain/Message.ts"
+import { text, type TextReply } from "../../src/domain/Message.ts"
 import { Homeserver } from "../../src/layers/Homeserver.ts"
 import { Responder } from "../../src/layers/Responder.ts"
 import { Store } from "../../src/layers/Store.ts"
@@ -24,6 +24,15 @@ const moody = Layer.succeed(
           return Stream.fromEffect(Effect.interrupt)
         case "half":
           return Stream.concat(Stream.make(text("the first half")), Stream.fail("lost the thread"))
+        case "much":
+          return Stream.map(Stream.range(1, 80), (n) => text(String(n)))
+        case "blank":
+          return Stream.make(text("  "), text("words"), text(""))
+        case "odd": {
+          // As from a responder in JavaScript.
+          const said: TextReply = JSON.parse("\"hello\"")
+          return Stream.make(said)
+        }
         case "twice":
           return Stream.make(text("one"), text("two"))
         case "hang":
@@ -354,5 +363,32 @@ describe("handling a message", () => {
       // The client in memory has no keys to answer with.
       const said = (yield* alice.messages(room)).slice(before).filter(({ sender }) => sender === botId)
       assert.deepStrictEqual(said, [])
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("cuts an answer that has no end, and says so to both", () =>
+    Effect.gen(function*() {
+      const { alice, bot, room } = yield* aConversation({ responder: moody })
+      const question = yield* alice.say(room, "much")
+      yield* answerTo(alice, room, yield* alice.say(room, "and now?"))
+      const said = (yield* alice.messages(room)).filter((event) => repliedTo(event) === question).map(bodyOf)
+      assert.lengthOf(said, 51)
+      assert.deepStrictEqual(said.slice(-2), ["50", "There was more: I say no more than 50 messages in one answer."])
+      assert.deepInclude(bot.log.find(({ event }) => event === "replies_cut")?.data, { event: question, kept: 50 })
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("says nothing that nobody would see", () =>
+    Effect.gen(function*() {
+      const { alice, room } = yield* aConversation({ responder: moody })
+      const question = yield* alice.say(room, "blank")
+      yield* answerTo(alice, room, yield* alice.say(room, "and now?"))
+      const said = (yield* alice.messages(room)).filter((event) => repliedTo(event) === question).map(bodyOf)
+      assert.deepStrictEqual(said, ["words"])
+    }).pipe(Effect.provide(homeserver)))
+
+  it.effect("tells whoever wrote the responder when it says what is no reply", () =>
+    Effect.gen(function*() {
+      const { alice, bot, room } = yield* aConversation({ responder: moody })
+      assert.include(bodyOf(yield* answerTo(alice, room, yield* alice.say(room, "odd"))), "Something went wrong")
+      assert.include(String(warnings(bot)[0]?.data["detail"]), "a value of type string, which is no reply: say text(…)")
     }).pipe(Effect.provide(homeserver)))
 })
