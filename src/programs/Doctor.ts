@@ -75,10 +75,12 @@ const examineWith = Effect.fnUntraced(function*({ dataDir, statusPort }: Setting
 /** Reads only, so that a bot that runs on it is not disturbed. */
 const examineData = Effect.fnUntraced(function*(dataDir: string) {
   const path = yield* Path.Path
-  const exists = yield* FileSystem.FileSystem.use((files) =>
-    Effect.isSuccess(files.stat(path.join(dataDir, "homing.db")))
+  // What may not be read is no database that is yet to be made: the store tells of it.
+  const isMissing = yield* FileSystem.FileSystem.use((files) => files.stat(path.join(dataDir, "homing.db"))).pipe(
+    Effect.as(false),
+    Effect.catch(({ reason }) => Effect.succeed(reason._tag === "NotFound"))
   )
-  if (!exists) {
+  if (isMissing) {
     return { checks: [ok("database", "There is none yet; the first start makes it.")], session: undefined, runs: false }
   }
   const look = Effect.gen(function*() {
