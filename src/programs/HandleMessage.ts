@@ -14,9 +14,10 @@ import { decidePolicy, readMessage, wordsOf } from "../domain/Policy.ts"
 import { answered, ignored } from "../domain/Settlement.ts"
 import { closest } from "../domain/Suggestion.ts"
 import type { RawEvent } from "../domain/SyncBatch.ts"
+import { withoutVocative } from "../domain/Vocative.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import { ChatManager } from "../layers/ChatManager.ts"
-import { MatrixRooms } from "../layers/MatrixClient.ts"
+import { MatrixRooms, MatrixSession } from "../layers/MatrixClient.ts"
 import { answersTo } from "../layers/Rendering.ts"
 import { answersToEdit } from "../layers/Rendering/Edits.ts"
 import { OfferedResponders, Responder } from "../layers/Responder.ts"
@@ -38,10 +39,15 @@ import { showTyping } from "./Typing.ts"
 export const handleMessage = Effect.fn("handleMessage")(function*(row: PendingRow, event: RawEvent) {
   const reading = readMessage(event, row.roomId, row.provenance)
   if (Result.isFailure(reading)) return ignored(reading.failure)
-  const { handlerTimeout } = yield* AppConfig
-  const edited = yield* editedBy(reading.success, event)
+  const { commandPrefix, handlerTimeout } = yield* AppConfig
+  const { userId: self } = yield* (yield* MatrixSession).self
+  const behindName = withoutVocative(reading.success, event, self)
+  // A responder sees what was written.
+  const isCommand = parseCommand(commandPrefix, behindName.body)._tag !== "NotACommand"
+  const read = isCommand ? behindName : reading.success
+  const edited = yield* editedBy(read, event)
   if (typeof edited === "string") return ignored(edited)
-  const message = edited === undefined ? reading.success : { ...reading.success, threadRoot: edited.threadRoot }
+  const message = edited === undefined ? read : { ...read, threadRoot: edited.threadRoot }
 
   return yield* settled(message, edited).pipe(
     Effect.timeoutOrElse({

@@ -391,4 +391,17 @@ describe("handling a message", () => {
       assert.include(bodyOf(yield* answerTo(alice, room, yield* alice.say(room, "odd"))), "Something went wrong")
       assert.include(String(warnings(bot)[0]?.data["detail"]), "a value of type string, which is no reply: say text(…)")
     }).pipe(Effect.provide(homeserver)))
+
+  it.effect("takes a command behind its name for one, and leaves other words as they are", () =>
+    Effect.gen(function*() {
+      const { alice, room, server } = yield* aConversation()
+      const bob = yield* server.as("bob")
+      yield* alice.invite(room, bob.userId)
+      yield* bob.join(room)
+      const mention = { "m.mentions": { user_ids: [botId] } }
+      const command = yield* alice.say(room, `${botId}: !chats`, mention)
+      assert.include(bodyOf(yield* answerTo(alice, room, command)), "Your chats")
+      const words = yield* alice.say(room, `${botId}, hello`, mention)
+      assert.strictEqual(bodyOf(yield* answerTo(alice, room, words)), `${botId}, hello`)
+    }).pipe(Effect.provide(homeserver)))
 })
