@@ -71,14 +71,26 @@ const sandboxPort = Flag.Int("port").pipe(
   Flag.optional
 )
 
+const sandboxBot = Flag.String("bot").pipe(
+  Flag.withMetavar("file"),
+  Flag.withDescription("A bot of your own for the sandbox, such as examples/dice.ts (one that echoes)"),
+  Flag.optional
+)
+
 const sandbox = Command.make("sandbox", {
   port: sandboxPort,
+  bot: sandboxBot,
   dataDir: Flag.String("data-dir").pipe(
     Flag.withMetavar("path"),
     Flag.withDescription("Directory that keeps everything for the next time (nothing is kept)"),
     Flag.optional
   )
-}, ({ dataDir, port }) => runSandbox({ port: Option.getOrUndefined(port), dataDir: Option.getOrUndefined(dataDir) }))
+}, ({ bot, dataDir, port }) =>
+  runSandbox({
+    bot: Option.getOrUndefined(bot),
+    port: Option.getOrUndefined(port),
+    dataDir: Option.getOrUndefined(dataDir)
+  }))
   .pipe(
     Command.withDescription("Try everything on this machine: a homeserver, the bot and a chat, with nothing to set up")
   )
@@ -95,18 +107,27 @@ const tellUnused = Effect.fnUntraced(function*({ table, warnings }: ConfigReport
 
 const start = Command.make(
   "start",
-  { settings: settingFlags, port: sandboxPort },
-  Effect.fnUntraced(function*({ port, settings }) {
+  { settings: settingFlags, port: sandboxPort, bot: sandboxBot },
+  Effect.fnUntraced(function*({ bot, port, settings }) {
     const flags = given(settings)
     const report = yield* readConfig(flags)
     if (!namesHomeserver(report)) {
       yield* tellUnused(report)
-      return yield* runSandbox({ port: Option.getOrUndefined(port), dataDir: flags["data-dir"] })
+      return yield* runSandbox({
+        bot: Option.getOrUndefined(bot),
+        port: Option.getOrUndefined(port),
+        dataDir: flags["data-dir"]
+      })
     }
-    if (Option.isNone(port)) return yield* runWith(report)
+    const ofTheSandbox = Object.entries({ port: Option.isSome(port), bot: Option.isSome(bot) }).filter(([, isGiven]) =>
+      isGiven
+    )
+    if (ofTheSandbox.length === 0) return yield* runWith(report)
     return yield* new WrongUsage({
       command: "homing start",
-      problems: ["--port is the sandbox's, and a homeserver is configured: leave it out, or run \"homing sandbox\"."]
+      problems: ofTheSandbox.map(([name]) =>
+        `--${name} is the sandbox's, and a homeserver is configured: leave it out, or run "homing sandbox".`
+      )
     })
   })
 ).pipe(Command.withDescription("run when a homeserver is configured, else sandbox"))

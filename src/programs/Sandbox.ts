@@ -7,7 +7,7 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
-import { rmSync } from "node:fs"
+import { existsSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { setFlagsFromString } from "node:v8"
@@ -17,7 +17,7 @@ import { makeDirectory } from "../layers/MakeDirectory.ts"
 import { takeLease } from "../layers/Store/Lease.ts"
 import { BotProcess, logFile } from "./Sandbox/BotProcess.ts"
 import { complete, handleLine } from "./Sandbox/Commands.ts"
-import { NoAnswer, NoDoor, NoPlace, NoWorld } from "./Sandbox/Errors.ts"
+import { NoAnswer, NoBot, NoDoor, NoPlace, NoWorld } from "./Sandbox/Errors.ts"
 import { Talk } from "./Sandbox/Talk.ts"
 import { Terminal } from "./Sandbox/Terminal.ts"
 import { introduction, warningText, welcome } from "./Sandbox/Words.ts"
@@ -30,6 +30,8 @@ export interface SandboxOptions {
   readonly port?: number | undefined
   /** Where everything is kept from one run to the next; nowhere by default. */
   readonly dataDir?: string | undefined
+  /** The file of a bot of one's own; the one that echoes by default. */
+  readonly bot?: string | undefined
   /** How long a line waits for its answer; 10 seconds by default. */
   readonly patience?: Duration.Input
 }
@@ -57,11 +59,17 @@ const smallNursery = Effect.sync(() => setFlagsFromString("--semi-space-growth-f
 export const sandboxAt = Effect.fn("sandbox")(function*(options: SandboxOptions) {
   // First, so that something is seen at once.
   yield* (yield* Terminal).print(welcome(options.dataDir))
+  const bot = options.bot === undefined ? undefined : yield* botFile(options.bot)
   const directory = yield* options.dataDir === undefined ? passingDirectory : keptDirectory(options.dataDir)
   // New ones every time: nothing but this process needs them.
   const passwords = { homing: randomUUID(), you: randomUUID() }
-  yield* conversation(directory, passwords).pipe(Effect.provide(world(directory, passwords, options)))
+  yield* conversation(directory, passwords).pipe(Effect.provide(world(directory, passwords, { ...options, bot })))
 }, Effect.scoped)
+
+const botFile = (path: string): Effect.Effect<string, NoBot> => {
+  const file = resolve(path)
+  return existsSync(file) ? Effect.succeed(file) : Effect.fail(new NoBot({ file }))
+}
 
 const passingDirectory = Effect.gen(function*() {
   const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped({ prefix: "homing-sandbox-" })
@@ -145,7 +153,7 @@ const browser = Effect.fnUntraced(function*(homeserverUrl: string, password: str
 const world = (
   directory: string,
   passwords: Passwords,
-  { dataDir, patience = "10 seconds", port = 0 }: SandboxOptions
+  { bot: file, dataDir, patience = "10 seconds", port = 0 }: SandboxOptions
 ) => {
   const homeserver = Homeserver.layer({
     serverName,
@@ -160,7 +168,7 @@ const world = (
   const bot = Layer.unwrap(
     Effect.map(
       Door,
-      ({ url }) => BotProcess.layer({ homeserverUrl: url, userId: botId, password: passwords.homing, directory })
+      ({ url }) => BotProcess.layer({ homeserverUrl: url, userId: botId, password: passwords.homing, directory, file })
     )
   )
   return Layer.merge(bot, Talk.layer({ bot: botId, patience })).pipe(

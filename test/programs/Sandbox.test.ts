@@ -277,6 +277,16 @@ describe("the sandbox", () => {
       yield* Fiber.join(playing)
     }), slow)
 
+  it.live("lets one try a bot of one's own", () =>
+    Effect.gen(function*() {
+      const { ending, talk } = yield* play("roll\n", { sandbox: { bot: "examples/dice.ts" } })
+      assert.deepInclude(ending, { code: 0 })
+      assert.match(talk.join("\n"), /bot: You rolled \*\*[1-6]\*\*/)
+      const nowhere = yield* play("", { sandbox: { bot: "examples/nowhere.ts" } })
+      assert.strictEqual(nowhere.ending.code, 64)
+      assert.match(nowhere.ending.message ?? "", /There is no file .*nowhere\.ts\. Give --bot the file/)
+    }), slow)
+
   it.live("takes the port that it is given, and says when that is taken", () =>
     Effect.gen(function*() {
       const server = createServer()

@@ -27,6 +27,8 @@ export interface BotOptions {
   readonly password: string
   /** Where it works and keeps what it knows. */
   readonly directory: string
+  /** The file of a bot of one's own (`runBot`), in place of `homing run`. */
+  readonly file?: string | undefined
 }
 
 export interface Restart {
@@ -196,7 +198,7 @@ const spawnBot = (options: BotOptions, on: {
   readonly line: (line: string) => void
   readonly end: (reason: BotEnded) => void
 }): { readonly pid: number; readonly kill: (signal: NodeJS.Signals) => void } => {
-  const child = spawn(process.execPath, [program, "run"], {
+  const child = spawn(process.execPath, options.file === undefined ? [program, "run"] : [options.file], {
     // No setting of this machine reaches it, neither by the environment nor by files in the working directory.
     cwd: options.directory,
     env: {

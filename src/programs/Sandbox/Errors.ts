@@ -33,6 +33,14 @@ export class NoPlace extends Schema.TaggedError<NoPlace>()("NoPlace", {
   }
 }
 
+/** The bot that is to be tried is not there. */
+export class NoBot extends Schema.TaggedError<NoBot>()("NoBot", { file: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = 64
+  override get message() {
+    return `There is no file ${this.file}. Give --bot the file of a bot of your own, such as examples/dice.ts.`
+  }
+}
+
 /** What an earlier run kept cannot be used. `detail` is all there is to say. */
 export class NoWorld extends Schema.TaggedError<NoWorld>()("NoWorld", { detail: Schema.String }) {
   override readonly [Runtime.errorExitCode] = exitCode.storeUnusable
