@@ -244,7 +244,8 @@ export class Store extends Context.Service<Store, {
   /**
    * Forgets settled messages, and what was said to them, that were settled before `before` (milliseconds since the epoch) or came
    * before the newest `keep` messages, one that came twice being two; and gives the room on disk back. Nothing goes that waits, or
-   * whose answer waits. In small transactions, with a pause after each: others are not held up.
+   * whose answer waits; what was set aside and came before `before` is ignored from now on, and waits no more. In small transactions, with a
+   * pause after each: others are not held up.
    */
   prune(limits: { readonly before: number; readonly keep: number }): Stored<Pruned>
 

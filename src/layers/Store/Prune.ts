@@ -1,5 +1,8 @@
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { IgnoreReason } from "../../domain/Policy.ts"
+import { waitsFor } from "../../domain/Settlement.ts"
 import type { Store } from "../Store.ts"
 import { type Database, decoderOf } from "./Database.ts"
 
@@ -8,6 +11,8 @@ const chunk = 100
 
 /** Pages that one transaction gives back: 400 kB. */
 const pages = 100
+
+const keyless: IgnoreReason = "encrypted"
 
 const Settled = Schema.Array(Schema.Struct({ seq: Schema.Int }))
 const decodeSettled = decoderOf(Settled)
@@ -60,6 +65,11 @@ export const makePrune = (db: Database): Store["Service"]["prune"] => {
 
   return Effect.fn("Store.prune")(function*({ before, keep }) {
     const pruned = { inbox: 0, outbox: 0 }
+    const now = yield* Clock.currentTimeMillis
+    // Its key does not come any more. What is tried again just now is left: its key may just have come.
+    yield* db.run(db.sql`
+      UPDATE inbox SET state = 'ignored', reason = ${keyless}, settled_at = ${now}, event = NULL
+      WHERE state = 'pending' AND aside = ${waitsFor.itsKey} AND received_at < ${before}`)
     const upTo = yield* cutoff(keep)
     let after = 0
     for (

@@ -760,6 +760,22 @@ describe.each([["in memory", Store.layerMemory], ["on disk", onDisk]] as const)(
     )
 
     test(
+      "ignores what has waited for its key for too long, and not what is tried again just now",
+      Effect.fnUntraced(function*(store) {
+        yield* TestClock.setTime(10)
+        yield* store.inbox.ingest(batch([message("$old"), { ...message("$tried"), roomId: roomB }]))
+        for (const key of ["$old", "$tried"]) yield* store.inbox.setAside(key, [])
+        yield* TestClock.setTime(20)
+        yield* store.inbox.ingest(batch([message("$new")]))
+        yield* store.inbox.setAside("$new", [])
+        yield* store.inbox.takeUp(roomB)
+        yield* store.prune({ before: 20, keep: 100 })
+        assert.deepInclude(yield* store.inbox.find("$old"), { state: "ignored", reason: "encrypted", settledAt: 20 })
+        for (const key of ["$tried", "$new"]) assert.deepInclude(yield* store.inbox.find(key), { state: "pending" })
+      })
+    )
+
+    test(
       "leaves what waits, and what waits to be sent",
       Effect.fnUntraced(function*(store) {
         yield* store.inbox.ingest(batch([message("$waits"), message("$unsent"), message("$dead")]))
