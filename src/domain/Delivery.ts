@@ -54,13 +54,16 @@ export const afterFailure = (reason: FailureReason, failures: number): NextStep 
 const refused = ".refused"
 
 /**
- * The transaction id of what is said instead of an answer that the homeserver does not take; undefined where nothing is said: of what only
- * changes a message, and of what was said instead itself.
+ * The transaction id of what is said instead of an answer that the homeserver does not take; undefined where nothing is said: of what answers
+ * nobody, or only changes a message, and of what was said instead itself.
  */
-export const insteadOf = ({ target, transactionId, type }: OutgoingMessage): TransactionId | undefined =>
-  target !== undefined || type !== "m.room.message" || transactionId.endsWith(refused)
+export const insteadOf = ({ content, target, transactionId }: OutgoingMessage): TransactionId | undefined => {
+  const relation = content["m.relates_to"]
+  const answers = typeof relation === "object" && relation !== null && "m.in_reply_to" in relation
+  return !answers || target !== undefined || transactionId.endsWith(refused)
     ? undefined
     : TransactionId.make(`${transactionId}${refused}`)
+}
 
 /** The message with its relation to `event` (Client-Server API, "Forming relationships between events"). */
 export const pointedAt = (message: OutgoingMessage, event: EventId): OutgoingMessage => {
