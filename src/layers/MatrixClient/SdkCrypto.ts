@@ -70,9 +70,7 @@ export class SdkCrypto extends Context.Service<SdkCrypto, {
           const { ed25519 } = yield* Effect.promise(() => crypto.getOwnDeviceKeys())
           yield* kept.keep(client.getDeviceId(), { fingerprint: ed25519, key: markOf(storageKey) })
           crypto.globalBlacklistUnverifiedDevices = shareKeys === "verified"
-          const machine = machineOf(crypto)
-          // The account's other sessions, where it has any, are asked for the keys that are missing here. The SDK has it switched off.
-          if (machine !== undefined) machine.roomKeyRequestsEnabled = true
+          askOwnSessions(crypto)
         }, (effect) => opening.withPermit(Effect.scoped(Effect.andThen(IndexedDb.install(factory), effect)))),
 
         isTheDevice: Effect.fn("SdkCrypto.isTheDevice")(function*(client) {
@@ -114,6 +112,12 @@ const publishedKey = (client: MatrixClient): Effect.Effect<string | undefined, N
 const machineOf = (crypto: CryptoApi): OlmMachine | undefined => {
   const machine: unknown = Reflect.get(crypto, "olmMachine")
   return machine instanceof OlmMachine ? machine : undefined
+}
+
+/** Room keys that are missing here are asked of the account's other sessions, where it has any. The SDK has it switched off. */
+const askOwnSessions = (crypto: CryptoApi): void => {
+  const machine = machineOf(crypto)
+  if (machine !== undefined) machine.roomKeyRequestsEnabled = true
 }
 
 /** Whether the keys of the device went to a server before: else they are among what the SDK has to send. */

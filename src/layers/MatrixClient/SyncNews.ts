@@ -3,19 +3,31 @@ import * as Effect from "effect/Effect"
 import type { SyncCryptoCallbacks, SyncCryptoChanges } from "matrix-js-sdk/lib/common-crypto/CryptoBackend.js"
 import { elapsedUnsafe } from "../Elapsed.ts"
 
-/** The keys look at an answer at least so often, in milliseconds, whatever is in it: they also let old things go then, such as a comparison of emoji that nobody ended. */
-const lookAfter = 60_000
+/**
+ * The SDK's crypto is shown an answer at least so often, in milliseconds, whatever is in it: it also lets go of old things then, such as a
+ * comparison of emoji that nobody ended.
+ */
+const showAfter = 60_000
 
-/** What the server keeps of the device's own keys. It is told with every answer, and changes when somebody begins to encrypt for the device. */
+/** What the crypto was shown last. */
+interface Shown {
+  readonly supply: string
+  readonly at: number
+}
+
+/** What the server keeps of the device's one-time keys. It is told with every answer, and changes when somebody begins to encrypt for the device. */
 const supplyOf = ({ oneTimeKeysCounts, unusedFallbackKeys }: SyncCryptoChanges): string =>
   JSON.stringify([Object.entries(oneTimeKeysCounts ?? {}).toSorted(), unusedFallbackKeys?.toSorted()])
 
-const tellsOfOthers = ({ deviceLists, toDeviceEvents }: SyncCryptoChanges): boolean =>
-  toDeviceEvents.length > 0 || (deviceLists?.changed ?? []).length > 0 || (deviceLists?.left ?? []).length > 0
+const isNews = (changes: SyncCryptoChanges, last: Shown | undefined, now: number): boolean =>
+  last === undefined || now - last.at >= showAfter || supplyOf(changes) !== last.supply ||
+  changes.toDeviceEvents.length > 0 ||
+  (changes.deviceLists?.changed ?? []).length > 0 ||
+  (changes.deviceLists?.left ?? []).length > 0
 
 /**
- * Passes an answer of `/sync` on to the keys only where it holds news for them. They copy, encrypt and write down their whole account with
- * each, which takes milliseconds and an fsync, before anybody is told of the messages in it (rust-crypto.ts, `processSyncChanges`).
+ * Shows an answer of `/sync` to the SDK's crypto only where it holds news for it. With each it copies, encrypts and writes down its whole
+ * account, which takes milliseconds and an fsync, before anybody is told of the messages in the answer (rust-crypto.ts, `processSyncChanges`).
  *
  * `onFailure`: room keys in the answer were not kept. The SDK goes on as if they had been (sync.ts, `processSyncCryptoChanges`).
  */
@@ -24,18 +36,15 @@ export const passOnNews = Effect.fn("passOnNews")(function*(
   onFailure: (error: unknown) => void
 ) {
   const clock = yield* Clock.Clock
-  const pass = crypto.processSyncChanges.bind(crypto)
-  let known: string | undefined
-  let lookedAt = 0
+  const show = crypto.processSyncChanges.bind(crypto)
+  let last: Shown | undefined
   crypto.processSyncChanges = async (changes) => {
-    const now = elapsedUnsafe(clock)
-    const supply = supplyOf(changes)
-    if (!tellsOfOthers(changes) && supply === known && now - lookedAt < lookAfter) return []
-    known = undefined
+    const at = elapsedUnsafe(clock)
+    if (!isNews(changes, last, at)) return []
+    last = undefined
     try {
-      const received = await pass(changes)
-      known = supply
-      lookedAt = now
+      const received = await show(changes)
+      last = { supply: supplyOf(changes), at }
       return received
     } catch (cause) {
       onFailure(cause)
