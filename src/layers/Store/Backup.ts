@@ -173,7 +173,8 @@ export const restore = Effect.fn("Store.restore")(function*(dataDir: string, dir
         Fs.chmodSync(arriving(name), 0o600)
         flush(arriving(name))
       })
-      if (isDatabase(name)) yield* check(arriving(name), Path.join(dir, name))
+      const copied = Path.join(dir, name)
+      if (isDatabase(name)) yield* Effect.mapError(check(arriving(name), copied), ofTheBackup(copied))
     }),
     { discard: true }
   ).pipe(Effect.onError(() => forgetArrivals))
@@ -191,6 +192,12 @@ export const restore = Effect.fn("Store.restore")(function*(dataDir: string, dir
   })
   return restored
 }, Effect.scoped)
+
+/** What a start advises of its own database is none for a backup. */
+const ofTheBackup = (path: string) => (error: StoreUnavailable): StoreUnavailable =>
+  error.problem !== "corrupt" || error.detail.includes("nothing was changed")
+    ? error
+    : problem(path, "corrupt", `${error.detail.split(".")[0]}. Name another backup; nothing was changed.`)
 
 const notABackup = (dir: string, cause: unknown): BackupRefused => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined

@@ -202,6 +202,9 @@ describe("restoring", () => {
           const bytes = readFileSync(join(dir, "homing.db"))
           writeFileSync(join(dir, "homing.db"), bytes.fill(0xa5, 4096))
         },
+        "File is not a database. Name another backup; nothing was changed.": (dir: string) => {
+          writeFileSync(join(dir, "homing.db"), Buffer.alloc(8_192, "no database"))
+        },
         "newer Homing": (dir: string) => {
           const db = new DatabaseSync(join(dir, "homing.db"))
           db.exec("PRAGMA user_version = 99")
