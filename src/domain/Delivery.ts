@@ -2,6 +2,7 @@ import * as Schema from "effect/Schema"
 import type { FailureReason } from "./Errors.ts"
 import { type EventId, TransactionId } from "./Ids.ts"
 import type { OutgoingMessage } from "./Message.ts"
+import { relationIn } from "./Relation.ts"
 
 /**
  * Where a message of the outbox stands. `dead` can never be delivered as it stands, and waits for the operator to have it tried again; `dropped`
@@ -58,24 +59,17 @@ const refused = ".refused"
  * nobody, or only changes a message, and of what was said instead itself.
  */
 export const insteadOf = ({ content, target, transactionId }: OutgoingMessage): TransactionId | undefined => {
-  const relation = content["m.relates_to"]
-  const answers = typeof relation === "object" && relation !== null && "m.in_reply_to" in relation
+  const answers = relationIn(content)?.["m.in_reply_to"] !== undefined
   return !answers || target !== undefined || transactionId.endsWith(refused)
     ? undefined
     : TransactionId.make(`${transactionId}${refused}`)
 }
 
 /** The message with its relation to `event` (Client-Server API, "Forming relationships between events"). */
-export const pointedAt = (message: OutgoingMessage, event: EventId): OutgoingMessage => {
-  const relation = message.content["m.relates_to"]
-  return {
-    ...message,
-    content: {
-      ...message.content,
-      "m.relates_to": { ...(typeof relation === "object" ? relation : {}), event_id: event }
-    }
-  }
-}
+export const pointedAt = (message: OutgoingMessage, event: EventId): OutgoingMessage => ({
+  ...message,
+  content: { ...message.content, "m.relates_to": { ...relationIn(message.content), event_id: event } }
+})
 
 /** A transaction id has at most 255 bytes: of longer keys the beginning stands in it, and a hash of all. */
 const longestKey = 200

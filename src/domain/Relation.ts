@@ -21,3 +21,9 @@ export const relationOf = (content: RawEvent["content"]): {
     threadRoot: type === "m.thread" ? target : undefined
   }
 }
+
+/** `m.relates_to` as it stands in a content; undefined where there is none. */
+export const relationIn = (content: RawEvent["content"]): Readonly<Record<string, unknown>> | undefined => {
+  const relation = content["m.relates_to"]
+  return typeof relation === "object" && relation !== null ? { ...relation } : undefined
+}

@@ -4,6 +4,7 @@ import { type Part, partKey, transactionIdOf } from "../domain/Delivery.ts"
 import type { EventId, UserId } from "../domain/Ids.ts"
 import type { FileReply, IncomingMessage, OutgoingFile, OutgoingMessage, Reply, TextReply } from "../domain/Message.ts"
 import { reactionType } from "../domain/Prompt.ts"
+import { relationIn } from "../domain/Relation.ts"
 
 /** Longer replies are sent as plain text: rendering takes more than linear time and stack on hostile markdown. */
 const longestMarkdown = 16_000
@@ -121,10 +122,10 @@ const relationTo = (question: EventId, threadRoot: EventId | undefined, part: Pa
 
 /** A text in the place of a message, where that stands; it is no part of what that was a part of. */
 export const inPlaceOf = ({ content }: OutgoingMessage, reply: TextReply) => {
-  const relation = content["m.relates_to"]
-  const around = typeof relation === "object" && relation !== null
-    ? { "m.relates_to": Object.fromEntries(Object.entries(relation).filter(([key]) => key !== partKey)) }
-    : {}
+  const relation = relationIn(content)
+  const around = relation === undefined
+    ? {}
+    : { "m.relates_to": Object.fromEntries(Object.entries(relation).filter(([key]) => key !== partKey)) }
   return contentOf(reply, { ...around, "m.mentions": content["m.mentions"] ?? {} })
 }
 

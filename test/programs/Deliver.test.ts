@@ -8,16 +8,19 @@ import { Store } from "../../src/layers/Store.ts"
 import { becameOf } from "../../src/programs/Why.ts"
 import { aChat, aDatabase, answerTo, bodyOf, homeserver, repliedTo, startBot } from "./World.ts"
 
+const aConversation = Effect.gen(function*() {
+  const database = yield* aDatabase
+  const server = yield* Homeserver
+  const alice = yield* server.as("alice")
+  yield* startBot({ database })
+  return { alice, room: yield* aChat(alice), server, store: Context.get(database, Store) }
+})
+
 const refused = FaultEffect.Answer({ status: 400, body: { errcode: "M_BAD_JSON", error: "No." } })
 
 it.effect("a reply that waits to be sent again tells the operator how often it was tried, and why it waits", () =>
   Effect.gen(function*() {
-    const database = yield* aDatabase
-    const store = Context.get(database, Store)
-    const server = yield* Homeserver
-    const alice = yield* server.as("alice")
-    yield* startBot({ database })
-    const room = yield* aChat(alice)
+    const { alice, room, server, store } = yield* aConversation
     yield* server.inject({ path: "/send/", effect: serverError(502) })
     yield* server.inject({ path: "/send/", effect: rateLimited(600_000) })
     const question = yield* alice.say(room, "hello")
@@ -40,12 +43,7 @@ it.effect("a reply that waits to be sent again tells the operator how often it w
 
 it.effect("an answer that the homeserver refuses is followed by a word with the reference code, where the answer was to stand", () =>
   Effect.gen(function*() {
-    const database = yield* aDatabase
-    const store = Context.get(database, Store)
-    const server = yield* Homeserver
-    const alice = yield* server.as("alice")
-    yield* startBot({ database })
-    const room = yield* aChat(alice)
+    const { alice, room, server, store } = yield* aConversation
     const root = yield* alice.say(room, "a thread")
     yield* answerTo(alice, room, root)
     yield* server.inject({ path: "/send/", effect: refused })
@@ -68,12 +66,7 @@ it.effect("an answer that the homeserver refuses is followed by a word with the 
 
 it.effect("a homeserver that refuses that, too, is told nothing more", () =>
   Effect.gen(function*() {
-    const database = yield* aDatabase
-    const store = Context.get(database, Store)
-    const server = yield* Homeserver
-    const alice = yield* server.as("alice")
-    yield* startBot({ database })
-    const room = yield* aChat(alice)
+    const { alice, room, server, store } = yield* aConversation
     yield* server.inject({ path: "/send/", count: 2, effect: refused })
     const question = yield* alice.say(room, "hello")
     const next = yield* alice.say(room, "and now?")
